@@ -1,0 +1,37 @@
+import pg from 'pg';
+
+/** Anything a statement can be sent to. */
+export type Queryable = Pick<pg.Pool, 'query'>;
+
+export interface PoolOptions {
+  readonly url: string;
+  /** Most connections at once. */
+  readonly size: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  /** Told about connections that break while idle; the pool replaces them by itself. */
+  readonly onIdleError: (error: Error) => void;
+}
+
+/** How long to wait for a free or new connection before the caller is told that PostgreSQL is unavailable. */
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Longest a statement may run; PostgreSQL cancels it then. Longer than any that Hydra sends when healthy. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+/** A pool whose idle connections may break without ending the process. Timestamps are UTC. */
+export function createPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.size,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    // The server may be gone without a word; without this a statement would wait for TCP to give up.
+    query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    options: '-c timezone=UTC',
+  });
+  pool.on('error', options.onIdleError);
+  return pool;
+}

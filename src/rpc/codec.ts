@@ -1,0 +1,210 @@
+import { REASONS, type Reason } from '../domain/task-state.ts';
+import type { AttemptRef__Output, AttemptRef as WireRef } from './generated/hydra/v1/AttemptRef.ts';
+import type { CoordinatorMessage, CoordinatorMessage__Output } from './generated/hydra/v1/CoordinatorMessage.ts';
+import type { Finished, Finished__Output } from './generated/hydra/v1/Finished.ts';
+import type { Output as WireOutput, Output__Output } from './generated/hydra/v1/Output.ts';
+import type { Reason__Output } from './generated/hydra/v1/Reason.ts';
+import type { Register, Register__Output } from './generated/hydra/v1/Register.ts';
+import type { WorkerMessage, WorkerMessage__Output } from './generated/hydra/v1/WorkerMessage.ts';
+import type { AttemptRef, FinishedReport, FromCoordinator, FromWorker, Output, Registration } from './messages.ts';
+
+/** Between the wire's oneofs and the unions of messages.ts. Decoders never throw: the wire's types are already checked. */
+
+export function encodeFromWorker(message: FromWorker): WorkerMessage {
+  switch (message.kind) {
+    case 'register':
+      return { register: encodeRegistration(message.registration) };
+    case 'heartbeat':
+      return { heartbeat: { sequence: message.sequence } };
+    case 'report':
+      return {
+        report: {
+          started: message.started.map((s) => ({ ref: encodeRef(s.ref), started_age_us: s.startedAgeUs })),
+          finished: message.finished.map(encodeFinished),
+        },
+      };
+    case 'draining':
+      return { draining: {} };
+    case 'goodbye':
+      return { goodbye: {} };
+    case 'unknown':
+      return {};
+  }
+}
+
+export function decodeFromWorker(wire: WorkerMessage__Output): FromWorker {
+  if (wire.register) return { kind: 'register', registration: decodeRegistration(wire.register) };
+  if (wire.heartbeat) return { kind: 'heartbeat', sequence: wire.heartbeat.sequence };
+  if (wire.report) {
+    return {
+      kind: 'report',
+      started: wire.report.started.map((s) => ({ ref: decodeRef(s.ref), startedAgeUs: s.started_age_us })),
+      finished: wire.report.finished.map(decodeFinished),
+    };
+  }
+  if (wire.draining) return { kind: 'draining' };
+  if (wire.goodbye) return { kind: 'goodbye' };
+  return { kind: 'unknown' };
+}
+
+export function encodeFromCoordinator(message: FromCoordinator): CoordinatorMessage {
+  switch (message.kind) {
+    case 'registered':
+      return {
+        registered: {
+          session_id: message.sessionId,
+          coordinator_id: message.coordinatorId,
+          lease_ms: message.leaseMs,
+          heartbeat_interval_ms: message.heartbeatIntervalMs,
+          superseded: message.superseded.map(encodeRef),
+        },
+      };
+    case 'heartbeat_ack':
+      return { heartbeat_ack: { sequence: message.sequence, renewed: message.renewed } };
+    case 'dispatch':
+      return {
+        dispatch: {
+          attempts: message.attempts.map((a) => ({
+            ref: encodeRef(a.ref),
+            command: a.command,
+            queue: a.queue,
+            scheduled_at_us: a.scheduledAtUs,
+          })),
+        },
+      };
+    case 'acknowledge':
+      return {
+        acknowledge: { recorded: message.recorded.map(encodeRef), superseded: message.superseded.map(encodeRef) },
+      };
+    case 'stop':
+      return { stop: { refs: message.refs.map(encodeRef) } };
+    case 'drain':
+      return { drain: {} };
+    case 'unknown':
+      return {};
+  }
+}
+
+export function decodeFromCoordinator(wire: CoordinatorMessage__Output): FromCoordinator {
+  if (wire.registered) {
+    return {
+      kind: 'registered',
+      sessionId: wire.registered.session_id,
+      coordinatorId: wire.registered.coordinator_id,
+      leaseMs: wire.registered.lease_ms,
+      heartbeatIntervalMs: wire.registered.heartbeat_interval_ms,
+      superseded: wire.registered.superseded.map(decodeRef),
+    };
+  }
+  if (wire.heartbeat_ack) {
+    return { kind: 'heartbeat_ack', sequence: wire.heartbeat_ack.sequence, renewed: wire.heartbeat_ack.renewed };
+  }
+  if (wire.dispatch) {
+    return {
+      kind: 'dispatch',
+      attempts: wire.dispatch.attempts.map((a) => ({
+        ref: decodeRef(a.ref),
+        command: a.command,
+        queue: a.queue,
+        scheduledAtUs: a.scheduled_at_us,
+      })),
+    };
+  }
+  if (wire.acknowledge) {
+    return {
+      kind: 'acknowledge',
+      recorded: wire.acknowledge.recorded.map(decodeRef),
+      superseded: wire.acknowledge.superseded.map(decodeRef),
+    };
+  }
+  if (wire.stop) return { kind: 'stop', refs: wire.stop.refs.map(decodeRef) };
+  if (wire.drain) return { kind: 'drain' };
+  return { kind: 'unknown' };
+}
+
+function encodeRef(ref: AttemptRef): WireRef {
+  return { task_id: ref.taskId, attempt: ref.attempt };
+}
+
+function decodeRef(wire: AttemptRef__Output | null): AttemptRef {
+  return { taskId: wire?.task_id ?? '', attempt: wire?.attempt ?? 0 };
+}
+
+function encodeRegistration(registration: Registration): Register {
+  return {
+    worker_id: registration.workerId,
+    instance_id: registration.instanceId,
+    hostname: registration.hostname,
+    slots: registration.slots,
+    labels: { ...registration.labels },
+    queues: [...registration.queues],
+    version: registration.version,
+    pid: registration.pid,
+    in_hand: registration.inHand.map((a) => ({ ref: encodeRef(a.ref), started_age_us: a.startedAgeUs })),
+    draining: registration.draining,
+  };
+}
+
+function decodeRegistration(wire: Register__Output): Registration {
+  return {
+    workerId: wire.worker_id,
+    instanceId: wire.instance_id,
+    hostname: wire.hostname,
+    slots: wire.slots,
+    labels: wire.labels,
+    queues: wire.queues,
+    version: wire.version,
+    pid: wire.pid,
+    inHand: wire.in_hand.map((a) => ({ ref: decodeRef(a.ref), startedAgeUs: a.started_age_us })),
+    draining: wire.draining,
+  };
+}
+
+function encodeFinished(report: FinishedReport): Finished {
+  const { result } = report;
+  return {
+    ref: encodeRef(report.ref),
+    ...(report.startedAgeUs === null ? {} : { started_age_us: report.startedAgeUs }),
+    ended_age_us: report.endedAgeUs,
+    reason: encodeReason(result.reason),
+    ...(result.exitCode === null ? {} : { exit_code: result.exitCode }),
+    ...(result.signal === null ? {} : { signal: result.signal }),
+    error: result.error ?? '',
+    stdout: encodeOutput(report.stdout),
+    stderr: encodeOutput(report.stderr),
+  };
+}
+
+function decodeFinished(wire: Finished__Output): FinishedReport {
+  return {
+    ref: decodeRef(wire.ref),
+    startedAgeUs: wire.started_age_us ?? null,
+    endedAgeUs: wire.ended_age_us,
+    result: {
+      reason: decodeReason(wire.reason),
+      exitCode: wire.exit_code ?? null,
+      signal: wire.signal ?? null,
+      error: wire.error === '' ? null : wire.error,
+    },
+    stdout: decodeOutput(wire.stdout),
+    stderr: decodeOutput(wire.stderr),
+  };
+}
+
+function encodeOutput(output: Output): WireOutput {
+  return { head: output.head, total_bytes: output.totalBytes };
+}
+
+function decodeOutput(wire: Output__Output | null): Output {
+  return { head: wire?.head ?? Buffer.alloc(0), totalBytes: wire?.total_bytes ?? 0 };
+}
+
+function encodeReason(reason: Reason): Reason__Output {
+  return `REASON_${reason.toUpperCase() as Uppercase<Reason>}`;
+}
+
+/** A reason this version does not know is told as the nearest one it does: the command did not run as asked. */
+function decodeReason(wire: Reason__Output): Reason {
+  const name = `${wire}`.replace('REASON_', '').toLowerCase();
+  return REASONS.find((reason) => reason === name) ?? 'spawn_error';
+}

@@ -1,0 +1,67 @@
+// Original file: proto/hydra/v1/session.proto
+
+import type * as grpc from '@grpc/grpc-js'
+import type { MethodDefinition } from '@grpc/proto-loader'
+import type { CoordinatorMessage as _hydra_v1_CoordinatorMessage, CoordinatorMessage__Output as _hydra_v1_CoordinatorMessage__Output } from '../../hydra/v1/CoordinatorMessage.ts';
+import type { WorkerMessage as _hydra_v1_WorkerMessage, WorkerMessage__Output as _hydra_v1_WorkerMessage__Output } from '../../hydra/v1/WorkerMessage.ts';
+
+/**
+ * The wire between workers and coordinators.
+ * 
+ * A worker opens one Session stream and keeps it open for as long as it lives. The first message it
+ * sends is Register, the first it receives is Registered (or the stream ends with a status that says
+ * why not). Changes to this file are additive: a field number is never reused.
+ * 
+ * Clocks are never compared across machines. Instants of the past travel as ages ("this happened
+ * 1,200 microseconds before I sent this"), which the coordinator subtracts from PostgreSQL's clock.
+ */
+export interface CoordinatorClient extends grpc.Client {
+  /**
+   * Statuses that end a session:
+   * INVALID_ARGUMENT     the first message was not a valid Register; the text names the field
+   * ALREADY_EXISTS       another live process holds this worker_id
+   * ABORTED              this session was replaced by a newer one, or its lease ended; register again
+   * FAILED_PRECONDITION  a message came that the state of the session does not allow
+   * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
+   */
+  Session(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
+  Session(options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
+  /**
+   * Statuses that end a session:
+   * INVALID_ARGUMENT     the first message was not a valid Register; the text names the field
+   * ALREADY_EXISTS       another live process holds this worker_id
+   * ABORTED              this session was replaced by a newer one, or its lease ended; register again
+   * FAILED_PRECONDITION  a message came that the state of the session does not allow
+   * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
+   */
+  session(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
+  session(options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
+  
+}
+
+/**
+ * The wire between workers and coordinators.
+ * 
+ * A worker opens one Session stream and keeps it open for as long as it lives. The first message it
+ * sends is Register, the first it receives is Registered (or the stream ends with a status that says
+ * why not). Changes to this file are additive: a field number is never reused.
+ * 
+ * Clocks are never compared across machines. Instants of the past travel as ages ("this happened
+ * 1,200 microseconds before I sent this"), which the coordinator subtracts from PostgreSQL's clock.
+ */
+export interface CoordinatorHandlers extends grpc.UntypedServiceImplementation {
+  /**
+   * Statuses that end a session:
+   * INVALID_ARGUMENT     the first message was not a valid Register; the text names the field
+   * ALREADY_EXISTS       another live process holds this worker_id
+   * ABORTED              this session was replaced by a newer one, or its lease ended; register again
+   * FAILED_PRECONDITION  a message came that the state of the session does not allow
+   * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
+   */
+  Session: grpc.handleBidiStreamingCall<_hydra_v1_WorkerMessage__Output, _hydra_v1_CoordinatorMessage>;
+  
+}
+
+export interface CoordinatorDefinition extends grpc.ServiceDefinition {
+  Session: MethodDefinition<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage, _hydra_v1_WorkerMessage__Output, _hydra_v1_CoordinatorMessage__Output>
+}

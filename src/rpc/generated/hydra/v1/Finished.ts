@@ -1,0 +1,66 @@
+// Original file: proto/hydra/v1/session.proto
+
+import type { AttemptRef as _hydra_v1_AttemptRef, AttemptRef__Output as _hydra_v1_AttemptRef__Output } from '../../hydra/v1/AttemptRef.ts';
+import type { Reason as _hydra_v1_Reason, Reason__Output as _hydra_v1_Reason__Output } from '../../hydra/v1/Reason.ts';
+import type { Output as _hydra_v1_Output, Output__Output as _hydra_v1_Output__Output } from '../../hydra/v1/Output.ts';
+import type { Long } from '@grpc/proto-loader';
+
+export interface Finished {
+  'ref'?: (_hydra_v1_AttemptRef | null);
+  /**
+   * Microseconds since the command started, at the time of sending; not set if it never started.
+   */
+  'started_age_us'?: (number | string | Long);
+  /**
+   * Microseconds since the command ended, at the time of sending.
+   */
+  'ended_age_us'?: (number | string | Long);
+  'reason'?: (_hydra_v1_Reason);
+  /**
+   * 0 to 255; set when the reason is REASON_EXITED.
+   */
+  'exit_code'?: (number);
+  /**
+   * Such as "SIGKILL"; set when a signal ended the command.
+   */
+  'signal'?: (string);
+  /**
+   * A sentence for people, when there is something to say beyond the reason.
+   */
+  'error'?: (string);
+  'stdout'?: (_hydra_v1_Output | null);
+  'stderr'?: (_hydra_v1_Output | null);
+  '_started_age_us'?: "started_age_us";
+  '_exit_code'?: "exit_code";
+  '_signal'?: "signal";
+}
+
+export interface Finished__Output {
+  'ref': (_hydra_v1_AttemptRef__Output | null);
+  /**
+   * Microseconds since the command started, at the time of sending; not set if it never started.
+   */
+  'started_age_us'?: (number);
+  /**
+   * Microseconds since the command ended, at the time of sending.
+   */
+  'ended_age_us': (number);
+  'reason': (_hydra_v1_Reason__Output);
+  /**
+   * 0 to 255; set when the reason is REASON_EXITED.
+   */
+  'exit_code'?: (number);
+  /**
+   * Such as "SIGKILL"; set when a signal ended the command.
+   */
+  'signal'?: (string);
+  /**
+   * A sentence for people, when there is something to say beyond the reason.
+   */
+  'error': (string);
+  'stdout': (_hydra_v1_Output__Output | null);
+  'stderr': (_hydra_v1_Output__Output | null);
+  '_started_age_us'?: "started_age_us";
+  '_exit_code'?: "exit_code";
+  '_signal'?: "signal";
+}

@@ -1,0 +1,66 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { Acknowledge as _hydra_v1_Acknowledge, Acknowledge__Output as _hydra_v1_Acknowledge__Output } from './hydra/v1/Acknowledge.ts';
+import type { Attempt as _hydra_v1_Attempt, Attempt__Output as _hydra_v1_Attempt__Output } from './hydra/v1/Attempt.ts';
+import type { AttemptInHand as _hydra_v1_AttemptInHand, AttemptInHand__Output as _hydra_v1_AttemptInHand__Output } from './hydra/v1/AttemptInHand.ts';
+import type { AttemptRef as _hydra_v1_AttemptRef, AttemptRef__Output as _hydra_v1_AttemptRef__Output } from './hydra/v1/AttemptRef.ts';
+import type { CoordinatorClient as _hydra_v1_CoordinatorClient, CoordinatorDefinition as _hydra_v1_CoordinatorDefinition } from './hydra/v1/Coordinator.ts';
+import type { CoordinatorMessage as _hydra_v1_CoordinatorMessage, CoordinatorMessage__Output as _hydra_v1_CoordinatorMessage__Output } from './hydra/v1/CoordinatorMessage.ts';
+import type { Dispatch as _hydra_v1_Dispatch, Dispatch__Output as _hydra_v1_Dispatch__Output } from './hydra/v1/Dispatch.ts';
+import type { Drain as _hydra_v1_Drain, Drain__Output as _hydra_v1_Drain__Output } from './hydra/v1/Drain.ts';
+import type { Draining as _hydra_v1_Draining, Draining__Output as _hydra_v1_Draining__Output } from './hydra/v1/Draining.ts';
+import type { Finished as _hydra_v1_Finished, Finished__Output as _hydra_v1_Finished__Output } from './hydra/v1/Finished.ts';
+import type { Goodbye as _hydra_v1_Goodbye, Goodbye__Output as _hydra_v1_Goodbye__Output } from './hydra/v1/Goodbye.ts';
+import type { Heartbeat as _hydra_v1_Heartbeat, Heartbeat__Output as _hydra_v1_Heartbeat__Output } from './hydra/v1/Heartbeat.ts';
+import type { HeartbeatAck as _hydra_v1_HeartbeatAck, HeartbeatAck__Output as _hydra_v1_HeartbeatAck__Output } from './hydra/v1/HeartbeatAck.ts';
+import type { Output as _hydra_v1_Output, Output__Output as _hydra_v1_Output__Output } from './hydra/v1/Output.ts';
+import type { Register as _hydra_v1_Register, Register__Output as _hydra_v1_Register__Output } from './hydra/v1/Register.ts';
+import type { Registered as _hydra_v1_Registered, Registered__Output as _hydra_v1_Registered__Output } from './hydra/v1/Registered.ts';
+import type { Report as _hydra_v1_Report, Report__Output as _hydra_v1_Report__Output } from './hydra/v1/Report.ts';
+import type { Started as _hydra_v1_Started, Started__Output as _hydra_v1_Started__Output } from './hydra/v1/Started.ts';
+import type { Stop as _hydra_v1_Stop, Stop__Output as _hydra_v1_Stop__Output } from './hydra/v1/Stop.ts';
+import type { WorkerMessage as _hydra_v1_WorkerMessage, WorkerMessage__Output as _hydra_v1_WorkerMessage__Output } from './hydra/v1/WorkerMessage.ts';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  hydra: {
+    v1: {
+      Acknowledge: MessageTypeDefinition<_hydra_v1_Acknowledge, _hydra_v1_Acknowledge__Output>
+      Attempt: MessageTypeDefinition<_hydra_v1_Attempt, _hydra_v1_Attempt__Output>
+      AttemptInHand: MessageTypeDefinition<_hydra_v1_AttemptInHand, _hydra_v1_AttemptInHand__Output>
+      AttemptRef: MessageTypeDefinition<_hydra_v1_AttemptRef, _hydra_v1_AttemptRef__Output>
+      /**
+       * The wire between workers and coordinators.
+       * 
+       * A worker opens one Session stream and keeps it open for as long as it lives. The first message it
+       * sends is Register, the first it receives is Registered (or the stream ends with a status that says
+       * why not). Changes to this file are additive: a field number is never reused.
+       * 
+       * Clocks are never compared across machines. Instants of the past travel as ages ("this happened
+       * 1,200 microseconds before I sent this"), which the coordinator subtracts from PostgreSQL's clock.
+       */
+      Coordinator: SubtypeConstructor<typeof grpc.Client, _hydra_v1_CoordinatorClient> & { service: _hydra_v1_CoordinatorDefinition }
+      CoordinatorMessage: MessageTypeDefinition<_hydra_v1_CoordinatorMessage, _hydra_v1_CoordinatorMessage__Output>
+      Dispatch: MessageTypeDefinition<_hydra_v1_Dispatch, _hydra_v1_Dispatch__Output>
+      Drain: MessageTypeDefinition<_hydra_v1_Drain, _hydra_v1_Drain__Output>
+      Draining: MessageTypeDefinition<_hydra_v1_Draining, _hydra_v1_Draining__Output>
+      Finished: MessageTypeDefinition<_hydra_v1_Finished, _hydra_v1_Finished__Output>
+      Goodbye: MessageTypeDefinition<_hydra_v1_Goodbye, _hydra_v1_Goodbye__Output>
+      Heartbeat: MessageTypeDefinition<_hydra_v1_Heartbeat, _hydra_v1_Heartbeat__Output>
+      HeartbeatAck: MessageTypeDefinition<_hydra_v1_HeartbeatAck, _hydra_v1_HeartbeatAck__Output>
+      Output: MessageTypeDefinition<_hydra_v1_Output, _hydra_v1_Output__Output>
+      Reason: EnumTypeDefinition
+      Register: MessageTypeDefinition<_hydra_v1_Register, _hydra_v1_Register__Output>
+      Registered: MessageTypeDefinition<_hydra_v1_Registered, _hydra_v1_Registered__Output>
+      Report: MessageTypeDefinition<_hydra_v1_Report, _hydra_v1_Report__Output>
+      Started: MessageTypeDefinition<_hydra_v1_Started, _hydra_v1_Started__Output>
+      Stop: MessageTypeDefinition<_hydra_v1_Stop, _hydra_v1_Stop__Output>
+      WorkerMessage: MessageTypeDefinition<_hydra_v1_WorkerMessage, _hydra_v1_WorkerMessage__Output>
+    }
+  }
+}
+

@@ -1,0 +1,95 @@
+import type { AttemptResult } from '../domain/task-state.ts';
+import type { Labels } from '../domain/lane.ts';
+
+/** The messages of a session as the code sees them: unions told apart by `kind`. proto/hydra/v1/session.proto explains each. */
+
+/** The fencing token. */
+export interface AttemptRef {
+  readonly taskId: string;
+  readonly attempt: number;
+}
+
+/** A text key for maps. */
+export function refKey(ref: AttemptRef): string {
+  return `${ref.taskId}/${ref.attempt}`;
+}
+
+export interface Registration {
+  readonly workerId: string;
+  readonly instanceId: string;
+  readonly hostname: string;
+  readonly slots: number;
+  readonly labels: Labels;
+  readonly queues: readonly string[];
+  readonly version: string;
+  readonly pid: number;
+  readonly inHand: readonly AttemptInHand[];
+  readonly draining: boolean;
+}
+
+export interface AttemptInHand {
+  readonly ref: AttemptRef;
+  readonly startedAgeUs: number;
+}
+
+/** An attempt to run. */
+export interface Attempt {
+  readonly ref: AttemptRef;
+  readonly command: string;
+  readonly queue: string;
+  readonly scheduledAtUs: number;
+}
+
+export interface StartedReport {
+  readonly ref: AttemptRef;
+  readonly startedAgeUs: number;
+}
+
+export interface Output {
+  /** The first bytes, up to the worker's cap. */
+  readonly head: Buffer;
+  readonly totalBytes: number;
+}
+
+export interface FinishedReport {
+  readonly ref: AttemptRef;
+  /** `null`: it never started. */
+  readonly startedAgeUs: number | null;
+  readonly endedAgeUs: number;
+  readonly result: AttemptResult;
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+export type FromWorker =
+  | { readonly kind: 'register'; readonly registration: Registration }
+  | { readonly kind: 'heartbeat'; readonly sequence: number }
+  | {
+      readonly kind: 'report';
+      readonly started: readonly StartedReport[];
+      readonly finished: readonly FinishedReport[];
+    }
+  | { readonly kind: 'draining' }
+  | { readonly kind: 'goodbye' }
+  /** Something a newer peer says; to be ignored. */
+  | { readonly kind: 'unknown' };
+
+export type FromCoordinator =
+  | {
+      readonly kind: 'registered';
+      readonly sessionId: string;
+      readonly coordinatorId: string;
+      readonly leaseMs: number;
+      readonly heartbeatIntervalMs: number;
+      readonly superseded: readonly AttemptRef[];
+    }
+  | { readonly kind: 'heartbeat_ack'; readonly sequence: number; readonly renewed: boolean }
+  | { readonly kind: 'dispatch'; readonly attempts: readonly Attempt[] }
+  | {
+      readonly kind: 'acknowledge';
+      readonly recorded: readonly AttemptRef[];
+      readonly superseded: readonly AttemptRef[];
+    }
+  | { readonly kind: 'stop'; readonly refs: readonly AttemptRef[] }
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'unknown' };
