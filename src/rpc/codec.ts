@@ -204,7 +204,7 @@ function encodeReason(reason: Reason): Reason__Output {
 }
 
 /** A reason this version does not know is told as the nearest one it does: the command did not run as asked. */
-function decodeReason(wire: Reason__Output): Reason {
-  const name = `${wire}`.replace('REASON_', '').toLowerCase();
+function decodeReason(wire: string): Reason {
+  const name = wire.replace('REASON_', '').toLowerCase();
   return REASONS.find((reason) => reason === name) ?? 'spawn_error';
 }
