@@ -61,7 +61,7 @@ CREATE INDEX tasks_owned ON tasks (worker_id, coordinator_id) WHERE state IN ('p
 
 -- Listing by any of queue, state and time, in pages.
 CREATE INDEX tasks_listing ON tasks (queue, state, scheduled_at, id);
-CREATE INDEX tasks_by_worker ON tasks (worker_id, scheduled_at, id) WHERE worker_id IS NOT NULL;
+CREATE INDEX tasks_by_worker ON tasks (worker_id, queue, state, scheduled_at, id) WHERE worker_id IS NOT NULL;
 
 CREATE UNIQUE INDEX tasks_idempotency_key ON tasks (idempotency_key) WHERE idempotency_key IS NOT NULL;
 

@@ -1,11 +1,20 @@
 import { DateTime } from 'luxon';
 
 /** Instants as Hydra accepts them: year 1 to 9999, which PostgreSQL, JavaScript and ISO 8601 all can say. */
-const EARLIEST = Date.UTC(2000, 0, 1) - 1999 * 366 * 86_400_000;
-const LATEST = Date.UTC(10_000, 0, 1);
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
-/** A fraction of a second beyond milliseconds, which would be cut off. */
-const SUBMILLISECOND = /[.,]\d{3}(\d*[1-9])/;
+/**
+ * A day (calendar, week or ordinal date, extended or basic), with or without a time and an offset. Months, weeks and
+ * years alone are no instants, and named zones have hours that do not exist or come twice.
+ */
+const DAY = String.raw`\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d-\d|\d{4}W\d{3}|\d{4}-\d{3}`;
+const TIME = String.raw`T\d\d(?::?\d\d(?::?\d\d(?:[.,]\d+)?)?)?`;
+const OFFSET = String.raw`Z|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?`;
+const SHAPE = new RegExp(`^(?:${DAY})(?:${TIME}(?:${OFFSET})?)?$`, 'i');
+
+/** A fraction of a second: the milliseconds, and what is beyond them. */
+const FRACTION = /([.,]\d{3})(\d+)/;
 
 export type ParsedInstant =
   { readonly ok: true; readonly instant: Date } | { readonly ok: false; readonly message: string };
@@ -17,16 +26,15 @@ const HINT = 'give an ISO 8601 instant such as 2030-01-31T09:00:00Z or 2030-01-3
  * Fractions beyond milliseconds are rounded up, since nothing may start early.
  */
 export function parseInstant(text: string): ParsedInstant {
-  if (!/^[+-]?\d{4,}/.test(text)) return { ok: false, message: `is not a date; ${HINT}` };
-  if (/^\d+$/.test(text) && text.length !== 8) {
-    return { ok: false, message: `is a bare number; ${HINT}` };
-  }
-  const parsed = DateTime.fromISO(text, { zone: 'utc' });
+  if (!SHAPE.test(text)) return { ok: false, message: `is not an ISO 8601 instant; ${HINT}` };
+  const parsed = DateTime.fromISO(text.replace(FRACTION, '$1'), { zone: 'utc' });
   if (!parsed.isValid) {
-    const why = parsed.invalidExplanation ?? 'cannot be read';
-    return { ok: false, message: `is not a date that exists (${why}); ${HINT}` };
+    const [, value, unit] = /^you specified (\d+) .* as an? (\w+),/.exec(parsed.invalidExplanation ?? '') ?? [];
+    const why = unit === undefined ? '' : `: its ${unit} cannot be ${value}`;
+    return { ok: false, message: `is not a date that exists${why}; ${HINT}` };
   }
-  const ms = parsed.toMillis() + (SUBMILLISECOND.test(text) ? 1 : 0);
-  if (ms < EARLIEST || ms >= LATEST) return { ok: false, message: `is outside the years 1 to 9999; ${HINT}` };
+  const beyond = FRACTION.exec(text)?.[2] ?? '';
+  const ms = parsed.toMillis() + (/[1-9]/.test(beyond) ? 1 : 0);
+  if (ms < EARLIEST_MS || ms > LATEST_MS) return { ok: false, message: `is outside the years 1 to 9999; ${HINT}` };
   return { ok: true, instant: new Date(ms) };
 }

@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { FieldFault } from './errors.ts';
 import { parseInstant } from './instant.ts';
 import { DEFAULT_QUEUE, formatLane, NAME_PATTERN, type Labels } from './lane.ts';
+import { faultFinder } from './schema-faults.ts';
 
 /** Longest command in bytes of UTF-8. Linux takes at most 128 KiB in one argument (MAX_ARG_STRLEN). */
 export const MAX_COMMAND_BYTES = 102_400;
@@ -13,7 +14,7 @@ export const MAX_PRIORITY = 100;
 
 const Name = Type.String({ pattern: NAME_PATTERN });
 
-/** What a user submits. The schema of REST and gRPC alike; {@link normaliseTask} checks what a schema cannot say. */
+/** What a user submits, over REST and gRPC alike. {@link normaliseTask} checks it, and what a schema cannot say. */
 export const TaskInput = Type.Object(
   {
     command: Type.String({
@@ -40,8 +41,10 @@ export const TaskInput = Type.Object(
       }),
     ),
     labels: Type.Optional(
-      Type.Record(Name, Name, {
-        additionalProperties: false,
+      Type.Unsafe<Labels>({
+        type: 'object',
+        propertyNames: Name,
+        additionalProperties: Name,
         maxProperties: MAX_LABELS,
         description: 'Labels that the worker must carry, each with the same value.',
         examples: [{ region: 'eu' }],
@@ -74,6 +77,8 @@ export interface NewTask {
 export type Normalised =
   { readonly ok: true; readonly task: NewTask } | { readonly ok: false; readonly faults: readonly FieldFault[] };
 
+const findFaults = faultFinder(TaskInput);
+
 /** PostgreSQL stores no NUL, and UTF-8 has no lone surrogates: both would be lost or altered on the way. */
 function textFault(field: string, text: string): FieldFault[] {
   if (text.includes('\0')) return [{ field, message: 'contains a NUL character; remove it' }];
@@ -83,33 +88,48 @@ function textFault(field: string, text: string): FieldFault[] {
   return [];
 }
 
-/**
- * Checks what the schema cannot say and fills in defaults. `prefix` goes before field names, such as `tasks[3].`.
- */
-export function normaliseTask(input: TaskInput, prefix = ''): Normalised {
-  const faults: FieldFault[] = textFault(`${prefix}command`, input.command);
-  const bytes = Buffer.byteLength(input.command);
-  if (bytes > MAX_COMMAND_BYTES) {
-    const message = `is ${bytes} bytes long; at most ${MAX_COMMAND_BYTES} are allowed, so put longer ones in a script`;
-    faults.push({ field: `${prefix}command`, message });
+/** What a schema cannot say. Fields of the wrong type are passed over: the schema has reported them. */
+function contentFaults(input: object, prefix: string): FieldFault[] {
+  const faults: FieldFault[] = [];
+  if ('command' in input && typeof input.command === 'string') {
+    const field = `${prefix}command`;
+    faults.push(...textFault(field, input.command));
+    const bytes = Buffer.byteLength(input.command);
+    if (bytes > MAX_COMMAND_BYTES) {
+      const message = `is ${bytes} bytes long; at most ${MAX_COMMAND_BYTES} are allowed, so put longer ones in a script`;
+      faults.push({ field, message });
+    }
   }
-  if (input.idempotency_key !== undefined) faults.push(...textFault(`${prefix}idempotency_key`, input.idempotency_key));
-
-  let scheduledAt: Date | null = null;
-  if (input.scheduled_at !== undefined && input.scheduled_at !== '') {
+  if ('scheduled_at' in input && typeof input.scheduled_at === 'string' && input.scheduled_at !== '') {
     const parsed = parseInstant(input.scheduled_at);
-    if (parsed.ok) scheduledAt = parsed.instant;
-    else faults.push({ field: `${prefix}scheduled_at`, message: parsed.message });
+    if (!parsed.ok) faults.push({ field: `${prefix}scheduled_at`, message: parsed.message });
+  }
+  if ('idempotency_key' in input && typeof input.idempotency_key === 'string') {
+    faults.push(...textFault(`${prefix}idempotency_key`, input.idempotency_key));
+  }
+  return faults;
+}
+
+/**
+ * Checks whatever somebody sent and fills in defaults. All faults are reported at once.
+ * `root` names the value in them, such as `tasks[3]`; without it fields stand alone.
+ */
+export function normaliseTask(value: unknown, root = ''): Normalised {
+  const faults = findFaults(value, root);
+  if (typeof value === 'object' && value !== null) {
+    faults.push(...contentFaults(value, root === '' ? '' : `${root}.`));
   }
   if (faults.length > 0) return { ok: false, faults };
 
+  const input = value as TaskInput;
   const queue = input.queue ?? DEFAULT_QUEUE;
   const labels = input.labels ?? {};
+  const scheduled = parseInstant(input.scheduled_at ?? '');
   return {
     ok: true,
     task: {
       command: input.command,
-      scheduledAt,
+      scheduledAt: scheduled.ok ? scheduled.instant : null,
       queue,
       labels,
       lane: formatLane({ queue, labels }),

@@ -203,8 +203,11 @@ function encodeReason(reason: Reason): Reason__Output {
   return `REASON_${reason.toUpperCase() as Uppercase<Reason>}`;
 }
 
-/** A reason this version does not know is told as the nearest one it does: the command did not run as asked. */
-function decodeReason(wire: string): Reason {
-  const name = wire.replace('REASON_', '').toLowerCase();
+/**
+ * A reason this version does not know is told as the nearest one it does: the command did not run as asked. The
+ * decoder gives such a one as a number, whatever the generated types say.
+ */
+function decodeReason(wire: string | number): Reason {
+  const name = String(wire).replace('REASON_', '').toLowerCase();
   return REASONS.find((reason) => reason === name) ?? 'spawn_error';
 }

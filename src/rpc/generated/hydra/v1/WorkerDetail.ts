@@ -6,7 +6,7 @@ import type { Task as _hydra_v1_Task, Task__Output as _hydra_v1_Task__Output } f
 export interface WorkerDetail {
   'worker'?: (_hydra_v1_Worker | null);
   /**
-   * At most 1,000, oldest first.
+   * At most 1,000, those scheduled last first.
    */
   'running_tasks'?: (_hydra_v1_Task)[];
 }
@@ -14,7 +14,7 @@ export interface WorkerDetail {
 export interface WorkerDetail__Output {
   'worker': (_hydra_v1_Worker__Output | null);
   /**
-   * At most 1,000, oldest first.
+   * At most 1,000, those scheduled last first.
    */
   'running_tasks': (_hydra_v1_Task__Output)[];
 }
