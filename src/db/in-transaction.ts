@@ -1,0 +1,21 @@
+import type pg from 'pg';
+
+/** Runs `work` in one transaction: committed when it returns, rolled back when it throws. */
+export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | boolean = false;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((cause: unknown) => {
+      // The connection cannot be trusted any more; the pool throws it away.
+      broken = cause instanceof Error ? cause : true;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

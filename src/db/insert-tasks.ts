@@ -1,0 +1,86 @@
+import { v7 as uuidv7 } from 'uuid';
+import { HydraError } from '../domain/errors.ts';
+import type { NewTask } from '../domain/task-input.ts';
+import { DUE_CHANNEL, WAKE_HORIZON_MS } from './channels.ts';
+import type { Queryable } from './pool.ts';
+
+export interface InsertedTask {
+  readonly id: string;
+  /** `false`: a task with this idempotency key existed, and `id` is that one's. */
+  readonly created: boolean;
+  /** Created, and due so soon that coordinators are to be woken. */
+  readonly due: boolean;
+}
+
+export interface InsertOptions {
+  /** Wake the coordinators in the same statement when a task is due soon. Default: true. */
+  readonly announce?: boolean;
+}
+
+// Rows go in in the order of their keys, so that two statements with the same keys wait for, and do not
+// deadlock with, one another. PostgreSQL itself sends equal notifications of one statement once.
+const INSERT_SQL = /* sql */ `
+  WITH inserted AS (
+    INSERT INTO tasks (id, queue, lane, labels, priority, command, idempotency_key, scheduled_at, due_at)
+    SELECT id, queue, lane, labels::jsonb, priority, command, idempotency_key,
+      coalesce(scheduled_at, statement_timestamp()), coalesce(scheduled_at, statement_timestamp())
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::timestamptz[])
+      WITH ORDINALITY AS new (id, queue, lane, labels, priority, command, idempotency_key, scheduled_at, position)
+    ORDER BY idempotency_key, position
+    ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING id, due_at <= statement_timestamp() + ${WAKE_HORIZON_MS} * interval '1 ms' AS due
+  )
+  SELECT id, due, CASE WHEN due AND $9 THEN pg_notify('${DUE_CHANNEL}', '') END FROM inserted
+`;
+
+const FIND_KEYS_SQL = /* sql */ `
+  SELECT id, idempotency_key FROM tasks WHERE idempotency_key = ANY ($1::text[])
+`;
+
+/**
+ * Stores tasks, all of them or, when it throws, none; answers in their order. A task whose idempotency key exists
+ * is not stored again, also within one call.
+ */
+export async function insertTasks(
+  db: Queryable,
+  tasks: readonly NewTask[],
+  options: InsertOptions = {},
+): Promise<InsertedTask[]> {
+  if (tasks.length === 0) return [];
+  const ids = tasks.map(() => uuidv7());
+  const { rows } = await db.query<{ id: string; due: boolean }>({
+    name: 'insert-tasks',
+    text: INSERT_SQL,
+    values: [
+      ids,
+      tasks.map((t) => t.queue),
+      tasks.map((t) => t.lane),
+      tasks.map((t) => JSON.stringify(t.labels)),
+      tasks.map((t) => t.priority),
+      tasks.map((t) => t.command),
+      tasks.map((t) => t.idempotencyKey),
+      // As text in UTC: `pg` writes a Date in local time, whose offset is not exact for early years.
+      tasks.map((t) => t.scheduledAt?.toISOString() ?? null),
+      options.announce ?? true,
+    ],
+  });
+  const due = new Map(rows.map((row) => [row.id, row.due]));
+  const first = due.size < tasks.length ? await findFirst(db, tasks) : new Map<string, string>();
+  return tasks.map((task, i) => {
+    const id = ids[i] ?? '';
+    const created = due.get(id);
+    if (created !== undefined) return { id, created: true, due: created };
+    const firstId = first.get(task.idempotencyKey ?? '');
+    if (firstId === undefined) {
+      throw new HydraError('unavailable', 'the first task with this idempotency key was removed meanwhile; try again');
+    }
+    return { id: firstId, created: false, due: false };
+  });
+}
+
+/** Ids by key. A second statement, since the first cannot see the row that another transaction won with. */
+async function findFirst(db: Queryable, tasks: readonly NewTask[]): Promise<Map<string, string>> {
+  const keys = tasks.flatMap((t) => t.idempotencyKey ?? []);
+  const { rows } = await db.query<{ id: string; idempotency_key: string }>(FIND_KEYS_SQL, [keys]);
+  return new Map(rows.map((row) => [row.idempotency_key, row.id]));
+}

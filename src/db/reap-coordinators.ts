@@ -1,0 +1,33 @@
+import { LOST_COLUMNS, loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
+import type { Queryable } from './pool.ts';
+
+/*
+ * A claimed task may have been sent to a worker, which only its coordinator knew. So the claims of a coordinator are
+ * taken back only when none of the workers that were last connected to it is alive: each of them has by then either
+ * registered elsewhere, where it named what it runs, or lost its lease and killed what it ran.
+ *
+ * Removing the row and taking the claims is one statement: a coordinator that renews at the same moment waits for the
+ * row, finds it gone, and learns that its claims are not its own any more.
+ */
+const SQL = loseAttemptsSql(
+  /* sql */ `
+    gone AS MATERIALIZED (
+      SELECT c.id FROM coordinators c
+      WHERE c.lease_until < statement_timestamp() AND c.id <> $1
+        AND NOT EXISTS (
+          SELECT FROM workers w WHERE w.coordinator_id = c.id AND w.lease_until >= statement_timestamp())
+      ORDER BY c.id FOR UPDATE SKIP LOCKED
+    ), removed AS (
+      DELETE FROM coordinators c USING gone WHERE c.id = gone.id
+    )`,
+  /* sql */ `
+    SELECT ${LOST_COLUMNS} FROM tasks t
+    WHERE t.state = 'picked' AND t.coordinator_id IN (SELECT id FROM gone)
+    ORDER BY t.id FOR UPDATE`,
+);
+
+/** Removes coordinators whose lease ended and takes back what they had claimed. */
+export async function reapCoordinators(db: Queryable, selfId: string): Promise<LostAttempt[]> {
+  const { rows } = await db.query<LostRow>(SQL, [selfId]);
+  return rows.map(toLostAttempt);
+}

@@ -1,0 +1,93 @@
+import type pg from 'pg';
+import type { Labels } from '../domain/lane.ts';
+import { keyColumns, type AttemptKey } from './attempt-key.ts';
+import { inTransaction } from './in-transaction.ts';
+import { LOST_COLUMNS, loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
+import { markStarted } from './mark-started.ts';
+
+export interface WorkerRegistration {
+  readonly workerId: string;
+  /** The worker's process. */
+  readonly instanceId: string;
+  readonly sessionId: string;
+  readonly coordinatorId: string;
+  readonly hostname: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly slots: number;
+  readonly labels: Labels;
+  readonly queues: readonly string[];
+  readonly draining: boolean;
+  readonly inHand: readonly (AttemptKey & { readonly startedAgeUs: number })[];
+}
+
+export type WorkerRegistered =
+  | {
+      readonly outcome: 'registered';
+      /** Somebody asked it to drain, or it said so itself. */
+      readonly draining: boolean;
+      /** Of what it has in hand, what it still owns. */
+      readonly owned: readonly AttemptKey[];
+      /** What PostgreSQL thought it runs, and it does not. */
+      readonly lost: readonly LostAttempt[];
+    }
+  /** Another live process holds the id. */
+  | { readonly outcome: 'id_in_use'; readonly hostname: string; readonly pid: number };
+
+const UPSERT = /* sql */ `
+  INSERT INTO workers AS w (id, instance_id, session_id, coordinator_id, hostname, pid, version, slots, labels, queues,
+    draining, lease_until)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp() + $12 * interval '1 ms')
+  ON CONFLICT (id) DO UPDATE SET
+    instance_id = excluded.instance_id, session_id = excluded.session_id, coordinator_id = excluded.coordinator_id,
+    hostname = excluded.hostname, pid = excluded.pid, version = excluded.version, slots = excluded.slots,
+    labels = excluded.labels, queues = excluded.queues,
+    draining = excluded.draining OR (w.draining AND w.instance_id = excluded.instance_id),
+    connected_at = excluded.connected_at, last_heartbeat_at = excluded.last_heartbeat_at,
+    lease_until = excluded.lease_until
+  WHERE w.instance_id = excluded.instance_id OR w.lease_until < statement_timestamp()
+  RETURNING draining
+`;
+
+const HOLDER = /* sql */ `SELECT hostname, pid FROM workers WHERE id = $1`;
+
+const LOSE_MISSING = loseAttemptsSql(
+  '',
+  /* sql */ `
+    SELECT ${LOST_COLUMNS} FROM tasks t
+    WHERE t.worker_id = $1 AND t.state = 'running'
+      AND (t.id, t.attempt) NOT IN (SELECT * FROM unnest($2::uuid[], $3::int[]))
+    ORDER BY t.id FOR UPDATE`,
+);
+
+/**
+ * Registers a worker's new session, in one transaction with its account of what it has in hand: what it owns is
+ * marked as running there, what it should run and does not is taken back.
+ */
+export function registerWorker(pool: pg.Pool, worker: WorkerRegistration, leaseMs: number): Promise<WorkerRegistered> {
+  return inTransaction(pool, async (client) => {
+    const upserted = await client.query<{ draining: boolean }>(UPSERT, [
+      worker.workerId,
+      worker.instanceId,
+      worker.sessionId,
+      worker.coordinatorId,
+      worker.hostname,
+      worker.pid,
+      worker.version,
+      worker.slots,
+      worker.labels,
+      worker.queues,
+      worker.draining,
+      leaseMs,
+    ]);
+    const registered = upserted.rows[0];
+    if (registered === undefined) {
+      const holder = await client.query<{ hostname: string; pid: number }>(HOLDER, [worker.workerId]);
+      return { outcome: 'id_in_use', hostname: holder.rows[0]?.hostname ?? '', pid: holder.rows[0]?.pid ?? 0 };
+    }
+    const starts = worker.inHand.map((a) => ({ ...a, workerId: worker.workerId }));
+    const owned = await markStarted(client, worker.coordinatorId, starts);
+    const missing = await client.query<LostRow>(LOSE_MISSING, [worker.workerId, ...keyColumns(owned)]);
+    return { outcome: 'registered', draining: registered.draining, owned, lost: missing.rows.map(toLostAttempt) };
+  });
+}

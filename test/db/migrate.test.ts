@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { checkVersion, migrate } from '../../src/db/migrate.ts';
+import { listMigrations, MIGRATIONS_FOLDER } from '../../src/db/migrations.ts';
+import { readSchemaStatus } from '../../src/db/schema-status.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+
+let database: TestDatabase;
+let folder: string;
+
+beforeEach(async () => {
+  database = await createTestDatabase({ migrated: false });
+  folder = mkdtempSync(join(tmpdir(), 'hydra-migrations-'));
+});
+
+afterEach(async () => {
+  rmSync(folder, { recursive: true });
+  await database.close();
+});
+
+async function tableExists(name: string): Promise<boolean> {
+  const { rows } = await database.pool.query<{ found: boolean }>('SELECT to_regclass($1) IS NOT NULL AS found', [name]);
+  return rows[0]?.found === true;
+}
+
+test('eight at once: one applies everything, the others find nothing to do', async () => {
+  const all = (await listMigrations(MIGRATIONS_FOLDER)).sort();
+  const applied = await Promise.all(Array.from({ length: 8 }, () => migrate(database.url)));
+  expect(applied.filter((names) => names.length > 0)).toEqual([all]);
+  expect(await tableExists('tasks')).toBe(true);
+});
+
+test('a second run applies nothing', async () => {
+  await migrate(database.url);
+  expect(await migrate(database.url)).toEqual([]);
+});
+
+test('a broken migration leaves nothing of itself, nor of those before it in the run', async () => {
+  writeFileSync(join(folder, '0001_good.sql'), '-- Up Migration\nCREATE TABLE good ();');
+  writeFileSync(
+    join(folder, '0002_broken.sql'),
+    '-- Up Migration\nCREATE TABLE half ();\nCREATE TABLE tipo (x nonsense);',
+  );
+  await expect(migrate(database.url, { folder })).rejects.toThrow('type "nonsense" does not exist');
+  expect([await tableExists('good'), await tableExists('half')]).toEqual([false, false]);
+
+  writeFileSync(join(folder, '0002_broken.sql'), '-- Up Migration\nCREATE TABLE half ();');
+  expect(await migrate(database.url, { folder })).toEqual(['0001_good', '0002_broken']);
+});
+
+test('files that are not SQL are left alone', async () => {
+  writeFileSync(join(folder, '0001_good.sql'), '-- Up Migration\nCREATE TABLE good ();');
+  writeFileSync(join(folder, '0001_good.sql~'), 'left by an editor');
+  writeFileSync(join(folder, 'README.md'), 'for people');
+  expect(await listMigrations(folder)).toEqual(['0001_good']);
+  expect(await migrate(database.url, { folder })).toEqual(['0001_good']);
+});
+
+test('the status of the schema names what is missing, from an empty database on', async () => {
+  const all = (await listMigrations(MIGRATIONS_FOLDER)).sort();
+  expect(await readSchemaStatus(database.pool)).toEqual({ current: false, missing: all });
+  await migrate(database.url);
+  expect(await readSchemaStatus(database.pool)).toEqual({ current: true, missing: [] });
+
+  await database.pool.query('DELETE FROM hydra_migrations WHERE name = $1', [all[0]]);
+  expect(await readSchemaStatus(database.pool)).toEqual({ current: false, missing: [all[0]] });
+});
+
+test('a database that is ahead of this version is current, so that processes can be upgraded one by one', async () => {
+  await migrate(database.url);
+  await database.pool.query("INSERT INTO hydra_migrations (name, run_on) VALUES ('9999_newer', now())");
+  expect(await readSchemaStatus(database.pool)).toEqual({ current: true, missing: [] });
+  expect(await migrate(database.url)).toEqual([]);
+});
+
+test.each([
+  [130_014, 'PostgreSQL is version 13; Hydra needs 14 or newer'],
+  [90_624, 'PostgreSQL is version 9; Hydra needs 14 or newer'],
+])('server version %i is refused', (version, message) => {
+  expect(() => checkVersion(version)).toThrow(message);
+});
+
+test('server version 140000 is accepted', () => {
+  expect(() => checkVersion(140_000)).not.toThrow();
+});
