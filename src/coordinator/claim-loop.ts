@@ -1,0 +1,173 @@
+import { claimDueTasks, type ClaimedTask } from '../db/claim-due-tasks.ts';
+import { listDueHeads, type DueHead } from '../db/list-due-heads.ts';
+import type { Queryable } from '../db/pool.ts';
+import { releaseClaimsIfRoomElsewhere } from '../db/release-claims.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Service } from '../runtime/service.ts';
+import type { Agenda } from './agenda.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { EventHub } from './event-hub.ts';
+import type { CoordinatorMetrics } from './metrics.ts';
+import { Wake } from './wake.ts';
+import type { WorkerRegistry } from './worker-registry.ts';
+
+/** A claimed task that has been due for this long without a free slot is offered to other coordinators. */
+const OFFER_AFTER_MS = 1_000;
+
+export interface ClaimLoopConfig {
+  readonly coordinatorId: string;
+  readonly lookaheadMs: number;
+  readonly pollMs: number;
+  readonly claimBatch: number;
+}
+
+export interface ClaimLoopDeps {
+  readonly db: Queryable;
+  readonly config: ClaimLoopConfig;
+  readonly agenda: Agenda;
+  readonly registry: WorkerRegistry;
+  readonly dispatcher: Dispatcher;
+  readonly hub: EventHub;
+  readonly metrics: CoordinatorMetrics;
+  readonly logger: Logger;
+  /** The own lease is valid; nothing is claimed without. */
+  readonly owns: () => boolean;
+  /** Reports do not pile up. */
+  readonly keepsUp: () => boolean;
+}
+
+/**
+ * Finds due tasks and claims them: as many as there are free slots for, and ahead of time as many as there are slots.
+ * Woken by new tasks, new room and time; asks on its own every `pollMs`.
+ */
+export class ClaimLoop implements Service {
+  readonly #wake = new Wake();
+  readonly #stopping = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+  #pass: Promise<unknown> = Promise.resolve();
+  /** The last pass left something unclaimed for want of room. */
+  #starved = true;
+
+  constructor(private readonly deps: ClaimLoopDeps) {}
+
+  start(): Promise<void> {
+    this.#loop = this.#run();
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+  }
+
+  /** There may be new tasks. */
+  wakeForTasks(): void {
+    this.#wake.wake();
+  }
+
+  /** There may be more room. */
+  wakeForRoom(): void {
+    if (this.#starved) this.#wake.wake();
+  }
+
+  /** Settles when what is being claimed at this moment is on the agenda. */
+  get passUnderWay(): Promise<void> {
+    return this.#pass.then(
+      () => undefined,
+      () => undefined,
+    );
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    let retryMs = 0;
+    while (!signal.aborted) {
+      let waitMs: number;
+      try {
+        const pass = this.passOnce();
+        this.#pass = pass;
+        waitMs = await pass;
+        retryMs = 0;
+      } catch (error) {
+        this.deps.metrics.databaseErrors.inc({ operation: 'claim' });
+        this.deps.logger.warn({ err: error }, 'could not claim tasks; trying again');
+        retryMs = Math.min(2_000, Math.max(100, retryMs * 2));
+        waitMs = retryMs * (0.5 + Math.random());
+      }
+      if (waitMs > 0) await this.#wake.wait(waitMs, signal);
+    }
+  }
+
+  /** One look for due tasks. Returns how long to wait for the next one unless woken; 0: there is more to do. */
+  async passOnce(): Promise<number> {
+    const { agenda, config, db, metrics, registry } = this.deps;
+    if (!this.deps.owns() || !this.deps.keepsUp() || registry.allUsableSlots() === 0) {
+      this.#starved = true;
+      return config.pollMs;
+    }
+    const end = metrics.claimDuration.startTimer();
+    await this.#offerOverdue();
+    // Room that comes while this pass works must wake the next one, whatever this one finds.
+    this.#starved = true;
+    let starved = false;
+    let waitMs = config.pollMs;
+    let more = false;
+    /** Lanes with due tasks that nobody here has room for; nothing later is claimed for them before those. */
+    const blocked = new Set<string>();
+    for (const head of await listDueHeads(db)) {
+      if (registry.usableSlots(head.lane) === 0) continue;
+      const due = head.dueInMs <= 0;
+      if (!due && blocked.has(head.lane)) continue;
+      const room = Math.min(due ? registry.freeSlots(head.lane) : this.#roomAhead(head.lane), config.claimBatch);
+      const horizonMs = due ? 0 : config.lookaheadMs;
+      if (head.dueInMs > horizonMs) {
+        waitMs = Math.min(waitMs, head.dueInMs - horizonMs);
+      } else if (room <= 0) {
+        starved = true;
+        blocked.add(head.lane);
+      } else {
+        const claimed = await this.#claim(head, horizonMs, room);
+        const full = claimed === room;
+        if (full) starved = true;
+        // Room is left, or only the batch was full: look at once for what comes next.
+        if ((claimed > 0 && !full) || (full && room === config.claimBatch)) more = true;
+      }
+    }
+    end();
+    this.#starved = starved;
+    if (agenda.hasReady) waitMs = Math.min(waitMs, OFFER_AFTER_MS);
+    return more ? 0 : Math.max(1, waitMs);
+  }
+
+  #roomAhead(lane: string): number {
+    const { agenda, registry } = this.deps;
+    return Math.min(registry.usableSlots(lane) - agenda.heldInLane(lane), registry.allUsableSlots() - agenda.size);
+  }
+
+  async #claim(head: DueHead, lookaheadMs: number, limit: number): Promise<number> {
+    const { agenda, config, db, dispatcher, hub, metrics } = this.deps;
+    const { coordinatorId } = config;
+    const { lane, priority } = head;
+    const tasks = await claimDueTasks(db, { coordinatorId, lane, priority, lookaheadMs, limit });
+    metrics.claimed.inc(tasks.length);
+    this.#publish(hub, tasks);
+    if (lookaheadMs === 0) agenda.addDue(tasks);
+    else agenda.add(tasks);
+    dispatcher.dispatchReady();
+    return tasks.length;
+  }
+
+  #publish(hub: EventHub, tasks: readonly ClaimedTask[]): void {
+    for (const { taskId, attempt } of tasks) hub.publish({ kind: 'TASK_CLAIMED', taskId, attempt });
+  }
+
+  /** Looking ahead must not keep a due task here in line while another coordinator has a free slot for it. */
+  async #offerOverdue(): Promise<void> {
+    const { agenda, config, db } = this.deps;
+    const overdue = agenda.overdueBy(OFFER_AFTER_MS);
+    if (overdue.length === 0) return;
+    for (const { taskId, attempt } of await releaseClaimsIfRoomElsewhere(db, config.coordinatorId, overdue)) {
+      agenda.remove(taskId, attempt);
+    }
+  }
+}

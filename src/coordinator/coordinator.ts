@@ -1,0 +1,251 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type pg from 'pg';
+import { CANCELLED_CHANNEL, DRAIN_CHANNEL, DUE_CHANNEL } from '../db/channels.ts';
+import { confirmClaims } from '../db/confirm-claims.ts';
+import { expireCoordinator } from '../db/expire-coordinator.ts';
+import { Listener } from '../db/listener.ts';
+import { createPool } from '../db/pool.ts';
+import { releaseClaims } from '../db/release-claims.ts';
+import { refKey } from '../rpc/messages.ts';
+import { HealthServer } from '../runtime/health-server.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { startAll, stopAll, type Service } from '../runtime/service.ts';
+import { VERSION } from '../runtime/version.ts';
+import { Agenda } from './agenda.ts';
+import { ClaimLoop } from './claim-loop.ts';
+import type { CoordinatorConfig } from './config.ts';
+import { DatabaseClock } from './database-clock.ts';
+import { DebugService } from './debug-service.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { EventHub } from './event-hub.ts';
+import { GrpcServer } from './grpc-server.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { Limbo } from './limbo.ts';
+import { CoordinatorMetrics } from './metrics.ts';
+import { Reaper } from './reaper.ts';
+import { ReportBuffer } from './report-buffer.ts';
+import { SessionService } from './session-service.ts';
+import { WorkerRegistry } from './worker-registry.ts';
+
+/** How often health follows the lease. */
+const HEALTH_MS = 500;
+
+/**
+ * A coordinator put together: sessions with workers on one side, PostgreSQL on the other, and between them the agenda
+ * of claimed tasks. Any number of coordinators share one database; none of them leads.
+ */
+export class Coordinator implements Service {
+  readonly id = randomUUID();
+  readonly #pool: pg.Pool;
+  readonly #clock = new DatabaseClock();
+  readonly #hub = new EventHub();
+  readonly #metrics = new CoordinatorMetrics();
+  readonly #agenda: Agenda;
+  readonly #registry: WorkerRegistry;
+  readonly #dispatcher: Dispatcher;
+  readonly #limbo: Limbo;
+  readonly #leases: LeaseKeeper;
+  readonly #reports: ReportBuffer;
+  readonly #claims: ClaimLoop;
+  readonly #reaper: Reaper;
+  readonly #sessions: SessionService;
+  readonly #listener: Listener;
+  readonly #grpc: GrpcServer;
+  readonly #health: HealthServer | null;
+  #healthTimer: NodeJS.Timeout | null = null;
+  #stopped: Promise<void> | null = null;
+
+  constructor(
+    config: CoordinatorConfig,
+    private readonly logger: Logger,
+  ) {
+    const { id } = this;
+    const applicationName = `hydra coordinator ${id.slice(0, 8)}`;
+    const pool = createPool({
+      url: config.databaseUrl,
+      size: config.dbPoolSize,
+      applicationName,
+      onIdleError: (error) => logger.warn({ err: error }, 'a connection to PostgreSQL broke'),
+    });
+    const shared = { db: pool, pool, coordinatorId: id, hub: this.#hub, metrics: this.#metrics, logger };
+    const nowMs = () => this.#clock.nowMs();
+    const owns = () => this.#leases.owns;
+    const onRoom = () => this.#onRoom();
+
+    this.#pool = pool;
+    this.#agenda = new Agenda(nowMs, onRoom);
+    this.#registry = new WorkerRegistry(() => {
+      onRoom();
+      // It may serve lanes that nobody here served before.
+      this.#claims.wakeForTasks();
+    });
+    this.#limbo = new Limbo(pool, id);
+    const parts = { agenda: this.#agenda, registry: this.#registry };
+    this.#dispatcher = new Dispatcher({ ...shared, ...parts, owns, nowMs });
+    this.#leases = new LeaseKeeper({
+      ...shared,
+      leaseMs: config.leaseMs,
+      clock: this.#clock,
+      registry: this.#registry,
+      identity: () => ({ id, hostname: hostname(), address: this.#grpc.address, version: VERSION }),
+      confirmClaims: () => this.#confirmClaims(),
+      onOwning: () => {
+        onRoom();
+        this.#claims.wakeForTasks();
+      },
+      onDrain: (session) => this.#sessions.drain(session),
+    });
+    this.#reports = new ReportBuffer({
+      ...shared,
+      onSuperseded: (session, refs) => this.#sessions.stopAttempts(session, refs),
+    });
+    this.#claims = new ClaimLoop({
+      ...shared,
+      ...parts,
+      config: { ...config, coordinatorId: id },
+      dispatcher: this.#dispatcher,
+      owns,
+      keepsUp: () => this.#reports.keepsUp,
+    });
+    this.#reaper = new Reaper({
+      ...shared,
+      limbo: this.#limbo,
+      mayReap: () => this.#leases.mayReap,
+      intervalMs: this.#leases.intervalMs,
+    });
+    this.#sessions = new SessionService({
+      ...shared,
+      leaseMs: config.leaseMs,
+      registry: this.#registry,
+      leases: this.#leases,
+      reports: this.#reports,
+      limbo: this.#limbo,
+      reaper: this.#reaper,
+      onRoom,
+    });
+    this.#listener = new Listener({
+      url: config.databaseUrl,
+      applicationName: `${applicationName} listens`,
+      handlers: {
+        [DUE_CHANNEL]: () => this.#claims.wakeForTasks(),
+        [CANCELLED_CHANNEL]: (taskId) => this.#onCancelled(taskId),
+        [DRAIN_CHANNEL]: (workerId) => this.#onDrain(workerId),
+      },
+      onListening: () => void this.#onListening(),
+      onError: (error) => logger.warn({ err: error }, 'does not hear of new tasks at once; polling meanwhile'),
+    });
+    this.#grpc = new GrpcServer({
+      host: config.grpcHost,
+      port: config.grpcPort,
+      coordinator: { Session: (stream) => this.#sessions.handle(stream) },
+      debug: new DebugService({ ...shared, ...parts, nowMs }).handlers(),
+    });
+    this.#health =
+      config.health === null
+        ? null
+        : new HealthServer({
+            ...config.health,
+            registry: this.#metrics.registry,
+            readiness: () =>
+              Promise.resolve({
+                ready: this.#leases.valid,
+                checks: { postgresql: this.#leases.valid ? 'ok' : 'the lease could not be renewed' },
+              }),
+          });
+    this.#metrics.observe({
+      held: () => this.#agenda.size,
+      inHand: () => this.#registry.all().reduce((sum, session) => sum + session.inHand().length, 0),
+      sessions: () => this.#registry.size,
+      freeSlots: () => this.#registry.all().reduce((sum, session) => sum + session.freeSlots, 0),
+      pendingReports: () => this.#reports.size,
+      leaseValid: () => this.#leases.valid,
+    });
+  }
+
+  /** `host:port` of the gRPC server, once started. */
+  get address(): string {
+    return this.#grpc.address;
+  }
+
+  /** Listens and begins to work. Does not wait for PostgreSQL: health says when it is there. */
+  async start(): Promise<void> {
+    await startAll([this.#grpc, ...(this.#health === null ? [] : [this.#health])]);
+    this.#healthTimer = setInterval(() => this.#grpc.setServing(this.#leases.valid), HEALTH_MS);
+    await startAll([this.#leases, this.#reports, this.#listener, this.#claims, this.#reaper]);
+    this.logger.info({ coordinatorId: this.id, address: this.address }, 'the coordinator listens');
+  }
+
+  /** Gives back what was not sent, commits what was reported, and sends the workers elsewhere. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#healthTimer !== null) clearInterval(this.#healthTimer);
+    this.#grpc.setServing(false);
+    await stopAll([this.#reaper, this.#claims]);
+    const held = this.#agenda.clear();
+    await this.#releaseAll(held.map(({ taskId, attempt }) => ({ taskId, attempt })));
+    await this.#reports.stop();
+    this.#sessions.stop();
+    await stopAll([...(this.#health === null ? [] : [this.#health]), this.#grpc, this.#listener, this.#leases]);
+    await expireCoordinator(this.#pool, this.id).catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'could not end the own lease; it will end by itself');
+    });
+    await this.#pool.end();
+  }
+
+  async #releaseAll(keys: readonly { taskId: string; attempt: number }[]): Promise<void> {
+    if (keys.length === 0) return;
+    try {
+      await releaseClaims(this.#pool, this.id, keys);
+    } catch (error) {
+      this.logger.warn(
+        { err: error, tasks: keys.length },
+        'could not give claims back; others take them when the lease ends',
+      );
+    }
+  }
+
+  #onRoom(): void {
+    this.#dispatcher.dispatchReady();
+    this.#claims.wakeForRoom();
+  }
+
+  /** A claimed task was cancelled before its start was recorded. */
+  #onCancelled(taskId: string): void {
+    this.#dropCancelled(taskId);
+    // Its claim may be committed and its answer still on the way to us.
+    void this.#claims.passUnderWay.then(() => this.#dropCancelled(taskId));
+  }
+
+  #dropCancelled(taskId: string): void {
+    if (this.#agenda.remove(taskId) !== undefined) return this.#claims.wakeForRoom();
+    for (const session of this.#registry.all()) {
+      const entry = session.findTask(taskId);
+      if (entry?.stage === 'dispatched') this.#sessions.stopAttempts(session, [entry.ref]);
+    }
+  }
+
+  #onDrain(workerId: string): void {
+    const session = this.#registry.get(workerId);
+    if (session !== undefined && !session.draining) this.#sessions.drain(session);
+  }
+
+  async #onListening(): Promise<void> {
+    this.#claims.wakeForTasks();
+    if (!this.#leases.valid) return;
+    await this.#leases.reconfirm().catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'could not check for cancelled tasks');
+    });
+  }
+
+  /** Drops claims that were reaped or cancelled while nobody could tell us. */
+  async #confirmClaims(): Promise<void> {
+    const keys = this.#agenda.list().map(({ task: { taskId, attempt } }) => ({ taskId, attempt }));
+    if (keys.length === 0) return;
+    const own = new Set((await confirmClaims(this.#pool, this.id, keys)).map(refKey));
+    for (const key of keys) if (!own.has(refKey(key))) this.#agenda.remove(key.taskId, key.attempt);
+  }
+}

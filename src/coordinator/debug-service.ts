@@ -1,0 +1,161 @@
+import type { handleUnaryCall } from '@grpc/grpc-js';
+import { cancelTask } from '../db/cancel-task.ts';
+import { drainWorker } from '../db/drain-worker.ts';
+import { getTask } from '../db/get-task.ts';
+import { insertTasks } from '../db/insert-tasks.ts';
+import { listTasks } from '../db/list-tasks.ts';
+import { listWorkers, type WorkerRow } from '../db/list-workers.ts';
+import type { Queryable } from '../db/pool.ts';
+import { orUnavailable } from '../db/unavailable.ts';
+import { HydraError, invalidArgument } from '../domain/errors.ts';
+import { normaliseTask } from '../domain/task-input.ts';
+import { UUID_HINT, UUID_PATTERN } from '../domain/uuid.ts';
+import type { DebugHandlers } from '../rpc/generated/hydra/v1/Debug.ts';
+import type { InHand } from '../rpc/generated/hydra/v1/InHand.ts';
+import type { SubmitTaskRequest__Output } from '../rpc/generated/hydra/v1/SubmitTaskRequest.ts';
+import { toServiceError } from '../rpc/status-mapping.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Agenda } from './agenda.ts';
+import { toTimestamp, toWireTask, toWireWorker } from './debug-task.ts';
+import type { EventHub } from './event-hub.ts';
+import { EventStream } from './event-stream.ts';
+import type { WorkerRegistry } from './worker-registry.ts';
+
+/** Most running tasks that GetWorker shows. */
+const SHOWN_TASKS = 1_000;
+const UUID = new RegExp(UUID_PATTERN);
+
+export interface DebugServiceDeps {
+  readonly db: Queryable;
+  readonly coordinatorId: string;
+  readonly agenda: Agenda;
+  readonly registry: WorkerRegistry;
+  readonly hub: EventHub;
+  readonly logger: Logger;
+  readonly nowMs: () => number;
+}
+
+/** `hydra.v1.Debug`, for people with grpcurl: the same operations as REST, and what this coordinator has in hand. */
+export class DebugService {
+  constructor(private readonly deps: DebugServiceDeps) {}
+
+  handlers(): DebugHandlers {
+    const { db } = this.deps;
+    return {
+      ListWorkers: this.#unary(async () => ({ workers: (await listWorkers(db)).map(toWireWorker) })),
+      GetWorker: this.#unary(async ({ worker_id: workerId }) => {
+        const worker = await this.#worker(workerId);
+        const { tasks } = await listTasks(db, { workerId, states: ['running'] }, null, SHOWN_TASKS);
+        return { worker: toWireWorker(worker), running_tasks: tasks.map(toWireTask) };
+      }),
+      ListInHand: this.#unary(() =>
+        Promise.resolve({ coordinator_id: this.deps.coordinatorId, in_hand: this.#inHand() }),
+      ),
+      SubmitTask: this.#unary(async (request) => {
+        const parsed = normaliseTask(toTaskInput(request));
+        if (!parsed.ok) throw invalidArgument(parsed.faults);
+        const [inserted] = await insertTasks(db, [parsed.task]);
+        return { task_id: inserted?.id ?? '', created: inserted?.created ?? false };
+      }),
+      GetTask: this.#unary(async ({ task_id: taskId }) => {
+        const task = await getTask(db, requireUuid(taskId));
+        if (task === null) throw unknownTask(taskId);
+        return toWireTask(task);
+      }),
+      CancelTask: this.#unary(async ({ task_id: taskId }) => {
+        const outcome = await cancelTask(db, requireUuid(taskId));
+        switch (outcome.kind) {
+          case 'cancelled':
+            return toWireTask(outcome.task);
+          case 'too_late':
+            throw new HydraError(
+              'conflict',
+              `task ${taskId} is ${outcome.task.state}; only a task that has not started can be cancelled`,
+            );
+          case 'unknown':
+            throw unknownTask(taskId);
+        }
+      }),
+      DrainWorker: this.#unary(async ({ worker_id: workerId }) => {
+        if (!(await drainWorker(db, workerId))) throw unknownWorker(workerId);
+        return toWireWorker(await this.#worker(workerId));
+      }),
+      WatchEvents: (call) => {
+        new EventStream(call, this.deps.hub, this.deps.nowMs).start();
+      },
+    };
+  }
+
+  async #worker(workerId: string): Promise<WorkerRow> {
+    const worker = (await listWorkers(this.deps.db)).find(({ id }) => id === workerId);
+    if (worker === undefined) throw unknownWorker(workerId);
+    return worker;
+  }
+
+  #inHand(): InHand[] {
+    const held = this.deps.agenda.list().map(({ stage, task }) => ({
+      task_id: task.taskId,
+      attempt: task.attempt,
+      queue: task.queue,
+      stage,
+      due_at: toTimestamp(new Date(task.dueAtMs)),
+      worker_id: '',
+    }));
+    const sent = this.deps.registry.all().flatMap((session) =>
+      session.inHand().map(({ ref, stage, task }) => ({
+        task_id: ref.taskId,
+        attempt: ref.attempt,
+        // Brought along from another coordinator: only the token is known here.
+        queue: task?.queue ?? '',
+        stage,
+        due_at: task === null ? null : toTimestamp(new Date(task.dueAtMs)),
+        worker_id: session.workerId,
+      })),
+    );
+    return [...held, ...sent];
+  }
+
+  #unary<Request, Response>(answer: (request: Request) => Promise<Response>): handleUnaryCall<Request, Response> {
+    return (call, callback) => {
+      orUnavailable(() => answer(call.request)).then(
+        (response) => callback(null, response),
+        (error: unknown) => {
+          if (!(error instanceof HydraError))
+            this.deps.logger.error({ err: error, path: call.getPath() }, 'a call failed');
+          callback(toServiceError(error));
+        },
+      );
+    };
+  }
+}
+
+/** Protobuf says "not given" with empty values. */
+function toTaskInput(request: SubmitTaskRequest__Output): Record<string, unknown> {
+  const { command, idempotency_key: key, labels, priority, queue, scheduled_at: scheduledAt } = request;
+  return {
+    command,
+    scheduled_at: scheduledAt,
+    priority,
+    labels,
+    ...(queue === '' ? {} : { queue }),
+    ...(key === '' ? {} : { idempotency_key: key }),
+  };
+}
+
+function requireUuid(taskId: string): string {
+  if (!UUID.test(taskId)) {
+    throw invalidArgument([{ field: 'task_id', message: `is ${JSON.stringify(taskId)}, not a UUID; ${UUID_HINT}` }]);
+  }
+  return taskId;
+}
+
+function unknownTask(taskId: string): HydraError {
+  return new HydraError('not_found', `there is no task ${taskId}`);
+}
+
+function unknownWorker(workerId: string): HydraError {
+  return new HydraError(
+    'not_found',
+    `there is no worker ${JSON.stringify(workerId)}; ListWorkers names those there are`,
+  );
+}

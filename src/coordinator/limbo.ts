@@ -1,0 +1,61 @@
+import type { AttemptKey } from '../db/attempt-key.ts';
+import { findWorkerStandings } from '../db/find-worker-standings.ts';
+import type { LostAttempt } from '../db/lose-attempts.ts';
+import { loseDispatched } from '../db/lose-dispatched.ts';
+import type { Queryable } from '../db/pool.ts';
+import { releaseClaims } from '../db/release-claims.ts';
+import type { WorkerSession } from './worker-session.ts';
+
+interface Ended {
+  readonly sessionId: string;
+  readonly workerId: string;
+  readonly keys: readonly AttemptKey[];
+}
+
+/**
+ * Attempts that were sent down a session which then broke, and were not reported as started: the worker may or may not
+ * have got them. They stay with their claim until the worker's fate is known. If it registers anew, anywhere, it names
+ * what it runs, and what it did not name was never received; if its lease ends, they count as lost.
+ */
+export class Limbo {
+  readonly #sessions = new Map<string, Ended>();
+
+  constructor(
+    private readonly db: Queryable,
+    private readonly coordinatorId: string,
+  ) {}
+
+  get size(): number {
+    return [...this.#sessions.values()].reduce((sum, ended) => sum + ended.keys.length, 0);
+  }
+
+  /** Moves what the session was sent and did not report in here, so that it is settled once. */
+  take(session: WorkerSession): void {
+    const keys = session.unheard().map((entry) => entry.ref);
+    for (const ref of keys) session.free(ref);
+    if (keys.length > 0) this.#sessions.set(session.id, { sessionId: session.id, workerId: session.workerId, keys });
+  }
+
+  /** Settles what can be settled now. Returns what was lost. */
+  async settle(): Promise<LostAttempt[]> {
+    if (this.#sessions.size === 0) return [];
+    const lost: LostAttempt[] = [];
+    const sessions = [...this.#sessions.values()];
+    const standings = await findWorkerStandings(this.db, sessions);
+    for (const { sessionId, keys } of sessions) {
+      const standing = standings.get(sessionId) ?? 'gone';
+      switch (standing) {
+        case 'same_session':
+          continue;
+        case 'newer_session':
+          await releaseClaims(this.db, this.coordinatorId, keys);
+          break;
+        case 'gone':
+          lost.push(...(await loseDispatched(this.db, this.coordinatorId, keys)));
+          break;
+      }
+      this.#sessions.delete(sessionId);
+    }
+    return lost;
+  }
+}

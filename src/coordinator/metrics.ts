@@ -1,0 +1,77 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What `/metrics` of a coordinator shows. Gauges are read at the scrape from `sources`. */
+export interface MetricSources {
+  readonly held: () => number;
+  readonly inHand: () => number;
+  readonly sessions: () => number;
+  readonly freeSlots: () => number;
+  readonly pendingReports: () => number;
+  readonly leaseValid: () => boolean;
+}
+
+const LATENESS_BUCKETS_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5, 30, 300];
+
+export class CoordinatorMetrics {
+  readonly registry = new Registry();
+  readonly claimed = this.#counter('hydra_claimed_total', 'Tasks claimed.');
+  readonly started = this.#counter('hydra_started_total', 'Attempts reported as started and recorded.');
+  readonly superseded = this.#counter('hydra_superseded_total', 'Reports of attempts that were not current.');
+  readonly lost = this.#counter('hydra_lost_total', 'Attempts taken back from lost workers and coordinators.');
+  readonly backpressure = this.#counter('hydra_report_pauses_total', 'Times reading from workers was paused.');
+  readonly ended = new Counter({
+    name: 'hydra_ended_total',
+    help: 'Attempts whose end was recorded, by the state of the task.',
+    labelNames: ['state'] as const,
+    registers: [this.registry],
+  });
+  readonly databaseErrors = new Counter({
+    name: 'hydra_database_errors_total',
+    help: 'Statements that failed, by what they were for.',
+    labelNames: ['operation'] as const,
+    registers: [this.registry],
+  });
+  readonly dispatchLateness = new Histogram({
+    name: 'hydra_dispatch_lateness_seconds',
+    help: 'From the instant a task was due until it was sent to a worker.',
+    buckets: LATENESS_BUCKETS_S,
+    registers: [this.registry],
+  });
+  readonly claimDuration = new Histogram({
+    name: 'hydra_claim_pass_seconds',
+    help: 'Duration of a pass that looks for due tasks and claims them.',
+    buckets: LATENESS_BUCKETS_S,
+    registers: [this.registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Connects the gauges. */
+  observe(sources: MetricSources): void {
+    this.#gauge('hydra_held_tasks', 'Tasks claimed and not yet sent.', sources.held);
+    this.#gauge('hydra_in_hand_attempts', 'Attempts that workers of this coordinator have in hand.', sources.inHand);
+    this.#gauge('hydra_sessions', 'Open worker sessions.', sources.sessions);
+    this.#gauge('hydra_free_slots', 'Free slots of the workers connected here.', sources.freeSlots);
+    this.#gauge('hydra_pending_reports', 'Reports not yet committed.', sources.pendingReports);
+    this.#gauge('hydra_lease_valid', '1 while the lease of this coordinator is valid.', () =>
+      Number(sources.leaseValid()),
+    );
+  }
+
+  #counter(name: string, help: string): Counter {
+    return new Counter({ name, help, registers: [this.registry] });
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}

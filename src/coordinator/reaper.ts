@@ -1,0 +1,99 @@
+import type pg from 'pg';
+import type { LostAttempt } from '../db/lose-attempts.ts';
+import { nextLeaseEndMs } from '../db/next-lease-end.ts';
+import { reapCoordinators } from '../db/reap-coordinators.ts';
+import { reapWorkers } from '../db/reap-workers.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Service } from '../runtime/service.ts';
+import type { EventHub } from './event-hub.ts';
+import type { Limbo } from './limbo.ts';
+import type { CoordinatorMetrics } from './metrics.ts';
+import { Wake } from './wake.ts';
+
+/** Two coordinators that wake for the same lease do not meet at the same instant; SKIP LOCKED settles it if they do. */
+const JITTER_MS = 200;
+
+export interface ReaperDeps {
+  readonly pool: pg.Pool;
+  readonly coordinatorId: string;
+  readonly limbo: Limbo;
+  readonly mayReap: () => boolean;
+  /** How often to look when no lease ends earlier. */
+  readonly intervalMs: number;
+  readonly hub: EventHub;
+  readonly metrics: CoordinatorMetrics;
+  readonly logger: Logger;
+}
+
+/** Takes tasks back from workers and coordinators whose lease has ended. Any coordinator may do it, for all. */
+export class Reaper implements Service {
+  readonly #wake = new Wake();
+  readonly #stopping = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(private readonly deps: ReaperDeps) {}
+
+  start(): Promise<void> {
+    this.#loop = this.#run();
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+  }
+
+  /** A session ended or began: what is in limbo may be settled. */
+  wake(): void {
+    this.#wake.wake();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    let waitMs = Math.random() * JITTER_MS;
+    await this.#wake.wait(waitMs, signal);
+    while (!signal.aborted) {
+      try {
+        waitMs = await this.passOnce();
+      } catch (error) {
+        this.deps.metrics.databaseErrors.inc({ operation: 'reap' });
+        this.deps.logger.warn({ err: error }, 'could not reap; trying again');
+        waitMs = 1_000 * (0.5 + Math.random());
+      }
+      await this.#wake.wait(waitMs, signal);
+    }
+  }
+
+  /** One look at all leases. Returns how long to wait for the next. */
+  async passOnce(): Promise<number> {
+    const { coordinatorId, intervalMs, limbo, logger, pool } = this.deps;
+    this.#note(await limbo.settle());
+    const untilMs = await nextLeaseEndMs(pool, coordinatorId);
+    if (untilMs === null) return intervalMs;
+    if (untilMs >= 0) return Math.min(intervalMs, untilMs + Math.random() * JITTER_MS);
+    if (!this.deps.mayReap()) return Math.min(intervalMs, 1_000);
+    const { workerIds, lost } = await reapWorkers(pool);
+    for (const workerId of workerIds) {
+      logger.warn({ workerId }, 'the lease of a worker has ended; its tasks go back');
+      this.deps.hub.publish({ kind: 'WORKER_LOST', workerId });
+    }
+    this.#note(lost);
+    this.#note(await reapCoordinators(pool, coordinatorId));
+    // What its own coordinator still has to settle, or a lease that is waited for on purpose, ends by itself.
+    return JITTER_MS + Math.random() * JITTER_MS;
+  }
+
+  #note(lost: readonly LostAttempt[]): void {
+    for (const { taskId, attempt, workerId, state } of lost) {
+      this.deps.logger.warn({ taskId, attempt, workerId, state }, 'an attempt was lost; its task goes back');
+      this.deps.metrics.lost.inc();
+      this.deps.hub.publish({
+        kind: 'TASK_LOST',
+        taskId,
+        attempt,
+        state,
+        ...(workerId === null ? {} : { workerId }),
+      });
+    }
+  }
+}

@@ -1,0 +1,282 @@
+import { finishAttempts, type FinishedAttempt } from '../db/finish-attempts.ts';
+import { markStarted, type Start } from '../db/mark-started.ts';
+import type { AttemptKey } from '../db/attempt-key.ts';
+import type { Queryable } from '../db/pool.ts';
+import { isTransient } from '../db/unavailable.ts';
+import { refKey, type AttemptRef, type FinishedReport, type StartedReport } from '../rpc/messages.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Service } from '../runtime/service.ts';
+import type { EventHub } from './event-hub.ts';
+import type { CoordinatorMetrics } from './metrics.ts';
+import { Wake } from './wake.ts';
+import type { WorkerSession } from './worker-session.ts';
+
+/** One statement carries at most this much. */
+const BATCH_ENTRIES = 1_000;
+const BATCH_BYTES = 4 * 1024 * 1024;
+/** Reading from workers pauses when more than this waits to be committed. */
+const LIMIT_ENTRIES = 10_000;
+const LIMIT_BYTES = 64 * 1024 * 1024;
+
+/** All that is known of one attempt and not yet committed. */
+interface Pending {
+  readonly ref: AttemptRef;
+  session: WorkerSession;
+  receivedAtMs: number;
+  started: StartedReport | null;
+  finished: FinishedReport | null;
+}
+
+export interface ReportBufferDeps {
+  readonly db: Queryable;
+  readonly coordinatorId: string;
+  readonly hub: EventHub;
+  readonly metrics: CoordinatorMetrics;
+  readonly logger: Logger;
+  /** The worker runs something that is not its own; it has to stop it. */
+  readonly onSuperseded: (session: WorkerSession, refs: readonly AttemptRef[]) => void;
+}
+
+/**
+ * Commits reports in batches and acknowledges results after the commit. While one batch is being committed the next
+ * one gathers; a start and an end that gather together cost one write. What is in here is not lost with it: workers
+ * keep results until they are acknowledged.
+ */
+export class ReportBuffer implements Service {
+  readonly #pending = new Map<string, Pending>();
+  #bytes = 0;
+  readonly #paused = new Set<WorkerSession>();
+  readonly #wake = new Wake();
+  readonly #stopping = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(private readonly deps: ReportBufferDeps) {}
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /** False while reports pile up; nothing new should be started then. */
+  get keepsUp(): boolean {
+    return !this.#overLimit(0.5);
+  }
+
+  start(): Promise<void> {
+    this.#loop = this.#run();
+    return Promise.resolve();
+  }
+
+  /** Commits what it can at once, then stops. What PostgreSQL does not take now, workers report again elsewhere. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+    while (this.#pending.size > 0) if (!(await this.#flushOnce())) break;
+  }
+
+  add(session: WorkerSession, started: readonly StartedReport[], finished: readonly FinishedReport[]): void {
+    for (const report of started) this.#entry(session, report.ref).started = report;
+    for (const report of finished) {
+      const entry = this.#entry(session, report.ref);
+      if (entry.finished === null) this.#bytes += sizeOf(report);
+      entry.finished = report;
+    }
+    if (this.#overLimit(1) && !this.#paused.has(session)) {
+      this.#paused.add(session);
+      this.deps.metrics.backpressure.inc();
+      session.pause();
+    }
+    this.#wake.wake();
+  }
+
+  #entry(session: WorkerSession, ref: AttemptRef): Pending {
+    const key = refKey(ref);
+    let entry = this.#pending.get(key);
+    const receivedAtMs = performance.now();
+    if (entry === undefined) {
+      entry = { ref, session, receivedAtMs, started: null, finished: null };
+      this.#pending.set(key, entry);
+    } else if (entry.started !== null) {
+      // Its age was told relative to the earlier frame.
+      const waitedUs = Math.round((receivedAtMs - entry.receivedAtMs) * 1000);
+      entry.started = { ...entry.started, startedAgeUs: entry.started.startedAgeUs + waitedUs };
+    }
+    entry.session = session;
+    entry.receivedAtMs = receivedAtMs;
+    return entry;
+  }
+
+  #overLimit(share: number): boolean {
+    return this.#pending.size > LIMIT_ENTRIES * share || this.#bytes > LIMIT_BYTES * share;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    let retryMs = 0;
+    while (!signal.aborted) {
+      if (this.#pending.size === 0) {
+        await this.#wake.wait(60_000, signal);
+        continue;
+      }
+      const flushed = await this.#flushOnce();
+      retryMs = flushed ? 0 : Math.min(2_000, Math.max(100, retryMs * 2));
+      if (!flushed) await new Wake().wait(retryMs * (0.5 + Math.random()), signal);
+    }
+  }
+
+  /** Commits one batch. False when PostgreSQL did not take it; it is kept then. */
+  async #flushOnce(): Promise<boolean> {
+    const batch = this.#take();
+    try {
+      await this.#commit(batch);
+    } catch (error) {
+      this.deps.metrics.databaseErrors.inc({ operation: 'record_reports' });
+      if (isTransient(error)) {
+        this.deps.logger.warn({ err: error, reports: batch.length }, 'could not record reports; keeping them');
+        this.#putBack(batch);
+        return false;
+      }
+      this.deps.logger.error(
+        { err: error, reports: batch.length },
+        'PostgreSQL refused a batch of reports; trying them singly',
+      );
+      for (const entry of batch) await this.#commitSingly(entry);
+    }
+    if (!this.#overLimit(0.5)) {
+      for (const session of this.#paused) session.resume();
+      this.#paused.clear();
+    }
+    return true;
+  }
+
+  #take(): Pending[] {
+    const batch: Pending[] = [];
+    let bytes = 0;
+    for (const [key, entry] of this.#pending) {
+      batch.push(entry);
+      this.#pending.delete(key);
+      bytes += entry.finished === null ? 0 : sizeOf(entry.finished);
+      if (batch.length >= BATCH_ENTRIES || bytes >= BATCH_BYTES) break;
+    }
+    this.#bytes -= bytes;
+    return batch.sort((a, b) => (a.ref.taskId < b.ref.taskId ? -1 : 1));
+  }
+
+  /** What came in since for the same attempts is newer and stays. */
+  #putBack(batch: readonly Pending[]): void {
+    for (const entry of batch) {
+      const newer = this.#pending.get(refKey(entry.ref));
+      if (newer === undefined) {
+        this.#pending.set(refKey(entry.ref), entry);
+        if (entry.finished !== null) this.#bytes += sizeOf(entry.finished);
+      } else if (newer.finished === null && entry.finished !== null) {
+        newer.finished = aged(entry.finished, newer.receivedAtMs - entry.receivedAtMs);
+        this.#bytes += sizeOf(entry.finished);
+      }
+    }
+  }
+
+  async #commit(batch: readonly Pending[]): Promise<void> {
+    const { db, coordinatorId } = this.deps;
+    const now = performance.now();
+    const starts: Start[] = [];
+    const ends: FinishedAttempt[] = [];
+    for (const { ref, session, receivedAtMs, started, finished } of batch) {
+      const waitedUs = Math.round((now - receivedAtMs) * 1000);
+      if (finished !== null) {
+        ends.push({ ...ref, workerId: session.workerId, ...aged(finished, now - receivedAtMs) });
+      } else if (started !== null) {
+        starts.push({ ...ref, workerId: session.workerId, startedAgeUs: started.startedAgeUs + waitedUs });
+      }
+    }
+    const [running, ended] = await Promise.all([
+      markStarted(db, coordinatorId, starts),
+      finishAttempts(db, coordinatorId, ends),
+    ]);
+    this.#settle(batch, new Set(running.map(keyOf)), new Map(ended.map((end) => [keyOf(end), end.state])));
+  }
+
+  #settle(
+    batch: readonly Pending[],
+    running: ReadonlySet<string>,
+    ended: ReadonlyMap<string, 'completed' | 'failed' | 'cancelled' | 'expired'>,
+  ): void {
+    const { hub, metrics } = this.deps;
+    const answers = new Map<WorkerSession, { recorded: AttemptRef[]; superseded: AttemptRef[]; stop: AttemptRef[] }>();
+    for (const { ref, session, finished } of batch) {
+      let answer = answers.get(session);
+      if (answer === undefined) answers.set(session, (answer = { recorded: [], superseded: [], stop: [] }));
+      const about = { taskId: ref.taskId, attempt: ref.attempt, workerId: session.workerId };
+      const state = ended.get(refKey(ref));
+      if (finished !== null && state !== undefined) {
+        answer.recorded.push(ref);
+        metrics.ended.inc({ state });
+        const { reason, exitCode, signal } = finished.result;
+        hub.publish({ kind: 'TASK_ENDED', ...about, state, reason, exitCode, signal });
+      } else if (finished === null && running.has(refKey(ref))) {
+        metrics.started.inc();
+        hub.publish({ kind: 'TASK_STARTED', ...about });
+      } else {
+        answer[finished === null ? 'stop' : 'superseded'].push(ref);
+        metrics.superseded.inc();
+        hub.publish({ kind: 'REPORT_SUPERSEDED', ...about });
+      }
+    }
+    for (const [session, { recorded, superseded, stop }] of answers) {
+      if (recorded.length + superseded.length > 0) session.send({ kind: 'acknowledge', recorded, superseded });
+      if (stop.length > 0) this.deps.onSuperseded(session, stop);
+    }
+  }
+
+  /** So that one report that PostgreSQL refuses does not hold up the others; its facts are kept, its output is not. */
+  async #commitSingly(entry: Pending): Promise<void> {
+    try {
+      await this.#commit([entry]);
+    } catch (error) {
+      if (isTransient(error)) {
+        this.#putBack([entry]);
+        return;
+      }
+      this.deps.logger.error(
+        { err: error, ref: entry.ref },
+        'PostgreSQL refused a report; recording it without its output',
+      );
+      await this.#commitBare(entry);
+    }
+  }
+
+  async #commitBare(entry: Pending): Promise<void> {
+    const { finished } = entry;
+    if (finished === null) return;
+    const none = { head: Buffer.alloc(0), totalBytes: 0 };
+    const result = { ...finished.result, error: 'its output could not be stored; see the log of the coordinator' };
+    try {
+      await this.#commit([{ ...entry, finished: { ...finished, result, stdout: none, stderr: none } }]);
+    } catch (error) {
+      if (isTransient(error)) {
+        this.#putBack([entry]);
+        return;
+      }
+      // Not acknowledged: the worker keeps it and reports it again with its next session.
+      this.deps.logger.error(
+        { err: error, ref: entry.ref },
+        'a result cannot be recorded; this is a defect, please report it',
+      );
+    }
+  }
+}
+
+const keyOf = (key: AttemptKey) => refKey(key);
+
+function sizeOf(report: FinishedReport): number {
+  return report.stdout.head.length + report.stderr.head.length;
+}
+
+/** The same report, told `ms` later. */
+function aged(report: FinishedReport, ms: number): FinishedReport {
+  const us = Math.round(ms * 1000);
+  return {
+    ...report,
+    startedAgeUs: report.startedAgeUs === null ? null : report.startedAgeUs + us,
+    endedAgeUs: report.endedAgeUs + us,
+  };
+}

@@ -1,0 +1,274 @@
+import { randomUUID } from 'node:crypto';
+import { status } from '@grpc/grpc-js';
+import type pg from 'pg';
+import { drainWorker } from '../db/drain-worker.ts';
+import { registerWorker } from '../db/register-worker.ts';
+import { releaseClaims } from '../db/release-claims.ts';
+import { isTransient } from '../db/unavailable.ts';
+import { unregisterWorker } from '../db/unregister-worker.ts';
+import { invalidArgument } from '../domain/errors.ts';
+import { decodeFromWorker } from '../rpc/codec.ts';
+import type { WorkerMessage__Output } from '../rpc/generated/hydra/v1/WorkerMessage.ts';
+import { refKey, type AttemptRef, type FromWorker, type Registration } from '../rpc/messages.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { EventHub } from './event-hub.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
+import type { Limbo } from './limbo.ts';
+import type { CoordinatorMetrics } from './metrics.ts';
+import type { Reaper } from './reaper.ts';
+import type { ReportBuffer } from './report-buffer.ts';
+import { cleanFinish, isValidStart, registrationFaults } from './validate-session.ts';
+import type { WorkerRegistry } from './worker-registry.ts';
+import { WorkerSession, type SessionStream } from './worker-session.ts';
+
+/** A stream that does not register within this time is ended. */
+const REGISTER_WITHIN_MS = 10_000;
+
+export interface SessionServiceDeps {
+  readonly pool: pg.Pool;
+  readonly coordinatorId: string;
+  readonly leaseMs: number;
+  readonly registry: WorkerRegistry;
+  readonly leases: LeaseKeeper;
+  readonly reports: ReportBuffer;
+  readonly limbo: Limbo;
+  readonly reaper: Reaper;
+  readonly hub: EventHub;
+  readonly metrics: CoordinatorMetrics;
+  readonly logger: Logger;
+  /** There may be room that was not there before. */
+  readonly onRoom: () => void;
+}
+
+/** Where a stream stands. */
+type Phase =
+  | { readonly kind: 'opening'; readonly timer: NodeJS.Timeout }
+  | { readonly kind: 'registering' }
+  | { readonly kind: 'open'; readonly session: WorkerSession }
+  | { readonly kind: 'closed' };
+
+/** Serves `hydra.v1.Coordinator/Session`: one stream, one worker, from Register to Goodbye. */
+export class SessionService {
+  readonly #streams = new Set<SessionStream>();
+  #stopping = false;
+
+  constructor(private readonly deps: SessionServiceDeps) {}
+
+  /** The handler for grpc-js. */
+  handle(stream: SessionStream): void {
+    const endWith = (code: status, details: string) => {
+      // How grpc-js is told to end a stream with a status.
+      stream.emit('error', Object.assign(new Error(details), { code, details }));
+    };
+    if (this.#stopping) return endWith(status.UNAVAILABLE, 'this coordinator is stopping; try another');
+    this.#streams.add(stream);
+
+    const timer = setTimeout(() => {
+      phase = { kind: 'closed' };
+      endWith(status.FAILED_PRECONDITION, 'no Register came; it must be the first message of a session');
+    }, REGISTER_WITHIN_MS);
+    let phase = { kind: 'opening', timer } as Phase;
+
+    const close = () => {
+      this.#streams.delete(stream);
+      if (phase.kind === 'opening') clearTimeout(phase.timer);
+      if (phase.kind === 'open') this.#closed(phase.session);
+      phase = { kind: 'closed' };
+    };
+    stream.on('cancelled', close);
+    stream.on('close', close);
+    stream.on('error', close);
+    stream.on('end', () => {
+      close();
+      stream.end();
+    });
+    stream.on('data', (wire: WorkerMessage__Output) => {
+      const message = decodeFromWorker(wire);
+      switch (phase.kind) {
+        case 'opening': {
+          clearTimeout(phase.timer);
+          if (message.kind !== 'register') {
+            phase = { kind: 'closed' };
+            endWith(status.FAILED_PRECONDITION, 'the first message must be Register');
+            return;
+          }
+          phase = { kind: 'registering' };
+          stream.pause();
+          void this.#register(stream, message.registration).then((registered) => {
+            if (registered instanceof WorkerSession) {
+              if (phase.kind === 'closed') return this.#closed(registered);
+              phase = { kind: 'open', session: registered };
+              stream.resume();
+            } else if (phase.kind !== 'closed') {
+              phase = { kind: 'closed' };
+              endWith(registered.code, registered.details);
+            }
+          });
+          return;
+        }
+        case 'open':
+          return this.#receive(phase.session, message);
+        case 'registering':
+        case 'closed':
+          return;
+      }
+    });
+  }
+
+  /** Refuses new streams from now on and ends those there are, so that their workers go elsewhere. */
+  stop(): void {
+    this.#stopping = true;
+    for (const session of this.deps.registry.all()) {
+      session.abort(status.UNAVAILABLE, 'this coordinator is stopping; try another');
+    }
+    for (const stream of this.#streams) stream.end();
+  }
+
+  async #register(
+    stream: SessionStream,
+    registration: Registration,
+  ): Promise<WorkerSession | { code: status; details: string }> {
+    const { coordinatorId, hub, leases, leaseMs, logger, pool, registry } = this.deps;
+    const faults = registrationFaults(registration);
+    if (faults.length > 0) return { code: status.INVALID_ARGUMENT, details: invalidArgument(faults).message };
+    const { workerId } = registration;
+    const sessionId = randomUUID();
+    try {
+      const inHand = registration.inHand.map(({ ref, startedAgeUs }) => ({ ...ref, startedAgeUs }));
+      const result = await registerWorker(pool, { ...registration, sessionId, coordinatorId, inHand }, leaseMs);
+      if (result.outcome === 'id_in_use') {
+        const details = `worker_id ${workerId} is in use by process ${result.pid} on ${result.hostname}; give each worker an id of its own`;
+        logger.warn({ workerId, hostname: registration.hostname }, details);
+        return { code: status.ALREADY_EXISTS, details };
+      }
+      const owned = new Set(result.owned.map(refKey));
+      const superseded = registration.inHand.map(({ ref }) => ref).filter((ref) => !owned.has(refKey(ref)));
+      const session = new WorkerSession(sessionId, registration, stream, this.deps.onRoom);
+      for (const ref of result.owned) session.adopt(ref);
+      leases.watch(session);
+      registry.add(session)?.abort(status.ABORTED, 'a newer session of this worker took over');
+      session.send({
+        kind: 'registered',
+        sessionId,
+        coordinatorId,
+        leaseMs,
+        heartbeatIntervalMs: leases.intervalMs,
+        superseded,
+      });
+      const { hostname, slots, queues, labels } = registration;
+      logger.info(
+        { workerId, sessionId, hostname, slots, queues, labels, inHand: owned.size, superseded: superseded.length },
+        'a worker has registered',
+      );
+      hub.publish({ kind: 'WORKER_CONNECTED', workerId });
+      for (const { taskId, attempt, state } of result.lost) {
+        logger.warn(
+          { workerId, taskId, attempt, state },
+          'the worker does not know of this attempt; its task goes back',
+        );
+        this.deps.metrics.lost.inc();
+        hub.publish({ kind: 'TASK_LOST', taskId, attempt, workerId, state });
+      }
+      if (result.draining && !session.draining) this.drain(session);
+      this.deps.reaper.wake();
+      return session;
+    } catch (error) {
+      logger.warn({ err: error, workerId }, 'could not register a worker');
+      return isTransient(error)
+        ? { code: status.UNAVAILABLE, details: 'PostgreSQL is unavailable; try again or elsewhere' }
+        : { code: status.INTERNAL, details: 'the registration failed; see the log of the coordinator' };
+    }
+  }
+
+  #receive(session: WorkerSession, message: FromWorker): void {
+    switch (message.kind) {
+      case 'heartbeat':
+        return this.deps.leases.beat(session, message.sequence);
+      case 'report':
+        return this.#report(session, message);
+      case 'draining':
+        return this.#draining(session);
+      case 'goodbye':
+        return void this.#goodbye(session);
+      case 'register':
+        return session.abort(status.FAILED_PRECONDITION, 'this session is registered already');
+      case 'unknown':
+        // A newer worker says something this version does not know.
+        return;
+    }
+  }
+
+  #report(session: WorkerSession, message: Extract<FromWorker, { kind: 'report' }>): void {
+    const started = message.started.filter(isValidStart);
+    const finished = message.finished.map(cleanFinish).filter((report) => report !== null);
+    const ignored = message.started.length - started.length + (message.finished.length - finished.length);
+    if (ignored > 0)
+      this.deps.logger.error({ workerId: session.workerId, ignored }, 'ignored reports without a valid ref');
+    for (const { ref } of started) session.started(ref);
+    let freed = false;
+    for (const { ref } of finished) freed = session.free(ref) || freed;
+    this.deps.reports.add(session, started, finished);
+    if (freed) this.deps.onRoom();
+  }
+
+  /** Tells the worker to kill what is not its own any more. */
+  stopAttempts(session: WorkerSession, refs: readonly AttemptRef[]): void {
+    for (const ref of refs) session.free(ref);
+    session.send({ kind: 'stop', refs });
+    this.deps.onRoom();
+  }
+
+  /** Asks the worker to drain. */
+  drain(session: WorkerSession): void {
+    session.draining = true;
+    session.send({ kind: 'drain' });
+    this.deps.hub.publish({ kind: 'WORKER_DRAINING', workerId: session.workerId });
+    this.deps.logger.info({ workerId: session.workerId }, 'asked a worker to drain');
+  }
+
+  #draining(session: WorkerSession): void {
+    if (session.draining) return;
+    session.draining = true;
+    this.deps.hub.publish({ kind: 'WORKER_DRAINING', workerId: session.workerId });
+    this.deps.logger.info({ workerId: session.workerId }, 'a worker drains');
+    // So that everybody knows, not only this coordinator. Should it fail, the worker says so again when it reconnects.
+    void drainWorker(this.deps.pool, session.workerId).catch((error: unknown) => {
+      this.deps.logger.warn({ err: error, workerId: session.workerId }, 'could not record that a worker drains');
+    });
+  }
+
+  async #goodbye(session: WorkerSession): Promise<void> {
+    const { coordinatorId, hub, leases, limbo, logger, pool, registry } = this.deps;
+    const { workerId } = session;
+    registry.remove(session);
+    leases.forget(session);
+    // It ignores what it gets after its Goodbye, so what it has not reported never started.
+    const crossed = session.unheard().map((entry) => entry.ref);
+    try {
+      if (crossed.length > 0) await releaseClaims(pool, coordinatorId, crossed);
+      for (const ref of crossed) session.free(ref);
+      await unregisterWorker(pool, workerId, session.id);
+    } catch (error) {
+      limbo.take(session);
+      logger.warn({ err: error, workerId }, 'could not unregister a worker; its lease will end');
+    }
+    session.end();
+    logger.info({ workerId, sessionId: session.id }, 'a worker has left');
+    hub.publish({ kind: 'WORKER_LEFT', workerId });
+  }
+
+  /** The stream is gone, well or not. */
+  #closed(session: WorkerSession): void {
+    const { hub, leases, limbo, logger, reaper, registry } = this.deps;
+    session.markClosed();
+    leases.forget(session);
+    const current = registry.remove(session);
+    // Whether it was replaced or just broke, what it was sent and did not report has to be accounted for.
+    limbo.take(session);
+    if (current && !this.#stopping) {
+      logger.warn({ workerId: session.workerId, sessionId: session.id }, 'lost the connection to a worker');
+      hub.publish({ kind: 'WORKER_DISCONNECTED', workerId: session.workerId });
+    }
+    reaper.wake();
+  }
+}

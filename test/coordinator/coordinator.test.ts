@@ -1,0 +1,395 @@
+import { randomUUID } from 'node:crypto';
+import { status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readCoordinatorConfig } from '../../src/coordinator/config.ts';
+import { Coordinator } from '../../src/coordinator/coordinator.ts';
+import { cancelTask } from '../../src/db/cancel-task.ts';
+import { DUE_CHANNEL } from '../../src/db/channels.ts';
+import { drainWorker } from '../../src/db/drain-worker.ts';
+import { getOutput } from '../../src/db/get-output.ts';
+import type { Registration } from '../../src/rpc/messages.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { seedTask, storedTask, type TaskSeed } from '../support/tasks.ts';
+import { ScriptedWorker } from './support/scripted-worker.ts';
+
+let database: TestDatabase;
+const coordinators: Coordinator[] = [];
+const workers: ScriptedWorker[] = [];
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+});
+afterEach(async () => {
+  for (const worker of workers.splice(0)) worker.vanish();
+  await Promise.all(coordinators.splice(0).map((coordinator) => coordinator.stop()));
+  await database.close();
+});
+
+async function startCoordinator(env: Record<string, string> = {}): Promise<Coordinator> {
+  const config = readCoordinatorConfig({
+    DATABASE_URL: database.url,
+    HYDRA_GRPC_PORT: '0',
+    HYDRA_LEASE_MS: '2000',
+    HYDRA_LOG_LEVEL: 'silent',
+    ...env,
+  });
+  const coordinator = new Coordinator(config, createLogger('coordinator', config.log));
+  coordinators.push(coordinator);
+  await coordinator.start();
+  return coordinator;
+}
+
+function worker(coordinator: Coordinator, registration: Partial<Registration> = {}): ScriptedWorker {
+  const scripted = new ScriptedWorker(coordinator.address, registration);
+  workers.push(scripted);
+  return scripted;
+}
+
+async function registered(coordinator: Coordinator, registration: Partial<Registration> = {}): Promise<ScriptedWorker> {
+  const scripted = worker(coordinator, registration);
+  await scripted.register();
+  return scripted;
+}
+
+/** Seeds a task and says so, as an insert does. */
+async function submit(seed: TaskSeed = {}): Promise<string> {
+  const id = await seedTask(database.pool, seed);
+  await database.pool.query(`NOTIFY ${DUE_CHANNEL}`);
+  return id;
+}
+
+/** Looks again until the row is as expected; the test's own limit bounds it. */
+async function until(id: string, wanted: Partial<Awaited<ReturnType<typeof storedTask>>>) {
+  for (;;) {
+    const row = await storedTask(database.pool, id);
+    if (Object.entries(wanted).every(([key, value]) => row[key as keyof typeof row] === value)) return row;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+describe('a session', () => {
+  test('from registration to a recorded and acknowledged result', async () => {
+    const coordinator = await startCoordinator();
+    const scripted = worker(coordinator, { slots: 2, queues: ['default'] });
+    expect(await scripted.register()).toMatchObject({
+      coordinatorId: coordinator.id,
+      leaseMs: 2000,
+      heartbeatIntervalMs: 666,
+      superseded: [],
+    });
+    const id = await submit({ command: 'echo hi' });
+    const [attempt] = await scripted.attempts(1);
+    expect(attempt).toMatchObject({ ref: { taskId: id, attempt: 1 }, command: 'echo hi', queue: 'default' });
+    scripted.reportStarted(attempt!.ref);
+    await until(id, { state: 'running', worker_id: scripted.registration.workerId });
+    scripted.reportFinished(attempt!.ref, 0, 'hi\n');
+    expect(await scripted.next('acknowledge')).toEqual({
+      kind: 'acknowledge',
+      recorded: [attempt!.ref],
+      superseded: [],
+    });
+    const row = await storedTask(database.pool, id);
+    expect(row).toMatchObject({ state: 'completed', exit_code: 0, reason: 'exited', attempt: 1 });
+    expect(row.picked_at! <= row.started_at! && row.started_at! <= row.completed_at!).toBe(true);
+    expect((await getOutput(database.pool, id, null))?.stdout.kept.toString()).toBe('hi\n');
+  });
+
+  test('acknowledges a heartbeat after renewing the lease', async () => {
+    const scripted = await registered(await startCoordinator());
+    const lease = async () => {
+      const { rows } = await database.pool.query<{ lease_until: Date }>('SELECT lease_until FROM workers');
+      return rows[0]!.lease_until;
+    };
+    const before = await lease();
+    expect(await scripted.next('heartbeat_ack')).toEqual({ kind: 'heartbeat_ack', sequence: 1, renewed: true });
+    expect((await lease()) > before).toBe(true);
+  });
+
+  test('is refused with the field that is wrong', async () => {
+    const scripted = worker(await startCoordinator(), { slots: 0, workerId: 'a b' });
+    await expect(scripted.register()).rejects.toThrow();
+    const end = await scripted.ended;
+    expect(end.code).toBe(status.INVALID_ARGUMENT);
+    expect(end.details).toContain('register.slots');
+    expect(end.details).toContain('register.worker_id');
+  });
+
+  test('must begin with Register', async () => {
+    const scripted = worker(await startCoordinator());
+    scripted.send({ kind: 'heartbeat', sequence: 1 });
+    expect(await scripted.ended).toMatchObject({ code: status.FAILED_PRECONDITION });
+  });
+
+  test('of a second process with the same id is refused, and the first goes on', async () => {
+    const coordinator = await startCoordinator();
+    const first = await registered(coordinator, { workerId: 'twin' });
+    const second = worker(coordinator, { workerId: 'twin' });
+    await expect(second.register()).rejects.toThrow('in use');
+    expect(await second.ended).toMatchObject({ code: status.ALREADY_EXISTS });
+    expect(await first.next('heartbeat_ack')).toMatchObject({ renewed: true });
+  });
+
+  test('survives reports that make no sense', async () => {
+    const coordinator = await startCoordinator();
+    const scripted = await registered(coordinator);
+    const id = await submit();
+    const [attempt] = await scripted.attempts(1);
+    scripted.reportStarted({ taskId: 'nonsense', attempt: 1 }, { taskId: randomUUID(), attempt: 4_000_000_000 });
+    scripted.send({
+      kind: 'report',
+      started: [],
+      finished: [
+        {
+          ref: attempt!.ref,
+          startedAgeUs: null,
+          endedAgeUs: 9e15,
+          result: { reason: 'exited', exitCode: 999, signal: null, error: 'a\0b' },
+          stdout: { head: Buffer.from([0xff, 0, 0xfe]), totalBytes: 0 },
+          stderr: { head: Buffer.alloc(0), totalBytes: 0 },
+        },
+      ],
+    });
+    expect(await scripted.next('acknowledge')).toMatchObject({ recorded: [attempt!.ref] });
+    expect(await until(id, { state: 'failed' })).toMatchObject({ reason: 'spawn_error', exit_code: null });
+  });
+});
+
+describe('dispatching', () => {
+  test('goes round robin over free slots, and never beyond them', async () => {
+    const coordinator = await startCoordinator();
+    const pair = [await registered(coordinator, { slots: 2 }), await registered(coordinator, { slots: 2 })];
+    const ids = await Promise.all(Array.from({ length: 6 }, () => submit()));
+    const got = await Promise.all(pair.map((scripted) => scripted.attempts(2)));
+    expect(got.map((attempts) => attempts.length)).toEqual([2, 2]);
+    const waiting = ids.filter((id) => !got.flat().some((attempt) => attempt.ref.taskId === id));
+    expect(waiting).toHaveLength(2);
+    for (const id of waiting) expect(await storedTask(database.pool, id)).toMatchObject({ state: 'scheduled' });
+    // A freed slot is filled at once.
+    pair[0]!.reportFinished(got[0]![0]!.ref);
+    const [next] = await pair[0]!.attempts(1);
+    expect(waiting).toContain(next!.ref.taskId);
+  });
+
+  test('respects queues and labels', async () => {
+    const coordinator = await startCoordinator();
+    const gpu = await registered(coordinator, { slots: 9, queues: ['gpu'], labels: { region: 'eu', type: 'a100' } });
+    const plain = await registered(coordinator, { slots: 9, queues: ['default'] });
+    const forGpu = await submit({ queue: 'gpu', labels: { region: 'eu' } });
+    const forNobody = await submit({ queue: 'gpu', labels: { region: 'us' } });
+    const forPlain = await submit();
+    expect((await gpu.attempts(1))[0]!.ref.taskId).toBe(forGpu);
+    expect((await plain.attempts(1))[0]!.ref.taskId).toBe(forPlain);
+    expect(await storedTask(database.pool, forNobody)).toMatchObject({ state: 'scheduled', attempt: 0 });
+  });
+
+  test('takes the higher priority first, then what is longer due', async () => {
+    const coordinator = await startCoordinator();
+    const low = await submit({ priority: -1, dueInMs: -9000 });
+    const late = await submit({ dueInMs: -10 });
+    const early = await submit({ dueInMs: -5000 });
+    const high = await submit({ priority: 5 });
+    const scripted = await registered(coordinator);
+    const order = [];
+    for (let i = 0; i < 4; i++) {
+      const [attempt] = await scripted.attempts(1);
+      order.push(attempt!.ref.taskId);
+      scripted.reportFinished(attempt!.ref);
+    }
+    expect(order).toEqual([high, early, late, low]);
+  });
+
+  test('waits for the instant of a task claimed ahead, and is not early', async () => {
+    const coordinator = await startCoordinator();
+    const scripted = await registered(coordinator, { slots: 4 });
+    const id = await submit({ dueInMs: 700 });
+    await until(id, { state: 'picked' });
+    expect(scripted.pending('dispatch')).toEqual([]);
+    await scripted.attempts(1);
+    const { rows } = await database.pool.query<{ early: boolean }>(
+      'SELECT clock_timestamp() < due_at AS early FROM tasks',
+    );
+    expect(rows[0]!.early).toBe(false);
+  });
+
+  test.each(['0', '300'])('is on time with HYDRA_LOOKAHEAD_MS=%s and slow polling', async (lookahead) => {
+    const coordinator = await startCoordinator({ HYDRA_LOOKAHEAD_MS: lookahead, HYDRA_POLL_MS: '10000' });
+    const scripted = await registered(coordinator);
+    const id = await submit({ dueInMs: 600 });
+    const [attempt] = await scripted.attempts(1);
+    expect(attempt!.ref.taskId).toBe(id);
+    const { rows } = await database.pool.query<{ late_ms: number }>(
+      'SELECT extract(epoch FROM clock_timestamp() - due_at)::float8 * 1000 AS late_ms FROM tasks',
+    );
+    // Polling alone would have taken ten seconds.
+    expect(rows[0]!.late_ms).toBeGreaterThanOrEqual(0);
+    expect(rows[0]!.late_ms).toBeLessThan(5_000);
+  });
+
+  test('drops a claimed task that is cancelled before its instant', async () => {
+    const coordinator = await startCoordinator();
+    const scripted = await registered(coordinator);
+    const cancelled = await submit({ dueInMs: 1500 });
+    await until(cancelled, { state: 'picked' });
+    await cancelTask(database.pool, cancelled);
+    const next = await submit({ dueInMs: 1600 });
+    expect((await scripted.attempts(1))[0]!.ref.taskId).toBe(next);
+    expect(await storedTask(database.pool, cancelled)).toMatchObject({ state: 'cancelled', started_at: null });
+  });
+
+  test('stops a dispatched task that is cancelled before its start is recorded', async () => {
+    const coordinator = await startCoordinator();
+    const scripted = await registered(coordinator);
+    const id = await submit();
+    const [attempt] = await scripted.attempts(1);
+    await cancelTask(database.pool, id);
+    expect(await scripted.next('stop')).toEqual({ kind: 'stop', refs: [attempt!.ref] });
+    scripted.reportFinished(attempt!.ref);
+    expect(await scripted.next('acknowledge')).toMatchObject({ recorded: [], superseded: [attempt!.ref] });
+    expect(await storedTask(database.pool, id)).toMatchObject({ state: 'cancelled' });
+  });
+
+  test('gives way to a coordinator with free slots', async () => {
+    const busy = await startCoordinator();
+    const full = await registered(busy);
+    const running = await submit();
+    await full.attempts(1);
+    // Claimed ahead by the only coordinator with a worker, whose slot is then taken for long.
+    const ahead = await submit({ dueInMs: 400 });
+    await until(ahead, { state: 'picked', coordinator_id: busy.id });
+    const free = await startCoordinator();
+    const idle = await registered(free);
+    const [attempt] = await idle.attempts(1);
+    expect(attempt!.ref).toEqual({ taskId: ahead, attempt: 1 });
+    expect(await storedTask(database.pool, running)).toMatchObject({ coordinator_id: busy.id });
+  });
+});
+
+describe('losing and resuming', () => {
+  test('a worker that vanishes is unregistered when its lease ends, and its tasks run elsewhere', async () => {
+    const coordinator = await startCoordinator();
+    const doomed = await registered(coordinator, { slots: 2 });
+    const [started, unheard] = [await submit(), await submit()];
+    const attempts = await doomed.attempts(2);
+    doomed.reportStarted(attempts.find((a) => a.ref.taskId === started)!.ref);
+    await until(started, { state: 'running' });
+    doomed.vanish();
+    const heir = await registered(coordinator, { slots: 2 });
+    const again = await heir.attempts(2);
+    expect(new Set(again.map((a) => a.ref.taskId))).toEqual(new Set([started, unheard]));
+    expect(again.map((a) => a.ref.attempt)).toEqual([2, 2]);
+    const { rows } = await database.pool.query<{ id: string }>('SELECT id FROM workers');
+    expect(rows).toEqual([{ id: heir.registration.workerId }]);
+    const past = await database.pool.query<{ reason: string }>('SELECT reason FROM past_attempts');
+    expect(past.rows).toEqual([{ reason: 'worker_lost' }, { reason: 'worker_lost' }]);
+    // The old worker comes back with what it has in hand, and learns that it is not its own.
+    const ghost = doomed.again(
+      coordinator.address,
+      attempts.map(({ ref }) => ({ ref, startedAgeUs: 5_000_000 })),
+    );
+    workers.push(ghost);
+    const { superseded } = await ghost.register();
+    expect(superseded).toEqual(expect.arrayContaining(attempts.map((a) => a.ref)));
+  });
+
+  test('a worker that hangs is unregistered, its session ended, and its tasks run elsewhere', async () => {
+    const coordinator = await startCoordinator();
+    const hanging = await registered(coordinator);
+    const id = await submit();
+    const [attempt] = await hanging.attempts(1);
+    hanging.reportStarted(attempt!.ref);
+    await until(id, { state: 'running' });
+    hanging.hang();
+    const heir = await registered(coordinator);
+    expect((await heir.attempts(1))[0]!.ref).toEqual({ taskId: id, attempt: 2 });
+    expect(await hanging.ended).toMatchObject({ code: status.ABORTED });
+  });
+
+  test('a worker that reconnects keeps what it runs; what it never received goes to others at once', async () => {
+    const coordinator = await startCoordinator({ HYDRA_LEASE_MS: '60000' });
+    const before = await registered(coordinator, { slots: 2 });
+    const ids = [await submit(), await submit()];
+    const attempts = await before.attempts(2);
+    const kept = attempts.find((a) => a.ref.taskId === ids[0])!.ref;
+    before.vanish();
+    const after = before.again(coordinator.address, [{ ref: kept, startedAgeUs: 1_000 }]);
+    workers.push(after);
+    expect(await after.register()).toMatchObject({ superseded: [] });
+    // The lost frame was never run, so its attempt has the same number, and the lease is not waited for.
+    expect((await after.attempts(1))[0]!.ref).toEqual({ taskId: ids[1], attempt: 1 });
+    after.reportFinished(kept);
+    expect(await after.next('acknowledge')).toMatchObject({ recorded: [kept] });
+    expect(await storedTask(database.pool, ids[0]!)).toMatchObject({ state: 'completed', attempt: 1 });
+  });
+
+  test('a worker moves to another coordinator when its own is gone, and keeps what it runs', async () => {
+    const first = await startCoordinator();
+    const second = await startCoordinator();
+    const before = await registered(first, { slots: 2 });
+    const [kept, unheard] = [await submit(), await submit()];
+    const attempts = await before.attempts(2);
+    const ref = attempts.find((a) => a.ref.taskId === kept)!.ref;
+    await first.stop();
+    expect(await before.ended).toMatchObject({ code: status.UNAVAILABLE });
+    const after = before.again(second.address, [{ ref, startedAgeUs: 1_000 }]);
+    workers.push(after);
+    expect(await after.register()).toMatchObject({ superseded: [] });
+    expect(await storedTask(database.pool, kept)).toMatchObject({ state: 'running', coordinator_id: second.id });
+    // What the first had sent and the worker did not get is taken back by whoever reaps the first.
+    const [again] = await after.attempts(1);
+    expect(again!.ref.taskId).toBe(unheard);
+  });
+
+  test('what is still claimed when a coordinator stops goes back untouched', async () => {
+    const first = await startCoordinator();
+    await registered(first);
+    const id = await submit({ dueInMs: 20_000 });
+    await until(id, { state: 'picked' });
+    await first.stop();
+    expect(await storedTask(database.pool, id)).toMatchObject({ state: 'scheduled', attempt: 0, lost_attempts: 0 });
+  });
+
+  test('a result is recorded once, however often it is reported', async () => {
+    const coordinator = await startCoordinator();
+    const scripted = await registered(coordinator);
+    const id = await submit();
+    const [attempt] = await scripted.attempts(1);
+    scripted.reportFinished(attempt!.ref, 3);
+    expect(await scripted.next('acknowledge')).toMatchObject({ recorded: [attempt!.ref] });
+    scripted.reportFinished(attempt!.ref, 0);
+    expect(await scripted.next('acknowledge')).toMatchObject({ recorded: [], superseded: [attempt!.ref] });
+    expect(await storedTask(database.pool, id)).toMatchObject({ state: 'failed', exit_code: 3 });
+  });
+});
+
+describe('draining', () => {
+  test('is asked for by anyone, reaches the worker, and ends with its leaving', async () => {
+    const coordinator = await startCoordinator();
+    const scripted = await registered(coordinator, { slots: 2 });
+    await submit();
+    const [attempt] = await scripted.attempts(1);
+    expect(await drainWorker(database.pool, scripted.registration.workerId)).toBe(true);
+    await scripted.next('drain');
+    const later = await submit();
+    scripted.send({ kind: 'draining' });
+    scripted.reportFinished(attempt!.ref);
+    await scripted.next('acknowledge');
+    scripted.send({ kind: 'goodbye' });
+    expect(await scripted.ended).toMatchObject({ code: status.OK });
+    expect(scripted.pending('dispatch')).toEqual([]);
+    expect(await storedTask(database.pool, later)).toMatchObject({ state: 'scheduled', attempt: 0 });
+    expect((await database.pool.query('SELECT FROM workers')).rowCount).toBe(0);
+    expect(await drainWorker(database.pool, scripted.registration.workerId)).toBe(false);
+  });
+
+  test('gives back what crossed the goodbye on its way', async () => {
+    const coordinator = await startCoordinator();
+    const leaving = await registered(coordinator);
+    const id = await submit();
+    await leaving.attempts(1);
+    leaving.send({ kind: 'goodbye' });
+    await leaving.ended;
+    const next = await registered(coordinator);
+    expect((await next.attempts(1))[0]!.ref).toEqual({ taskId: id, attempt: 1 });
+  });
+});

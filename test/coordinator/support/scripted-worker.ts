@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import { credentials, type ClientDuplexStream, type StatusObject } from '@grpc/grpc-js';
+import { decodeFromCoordinator, encodeFromWorker } from '../../../src/rpc/codec.ts';
+import type { CoordinatorMessage__Output } from '../../../src/rpc/generated/hydra/v1/CoordinatorMessage.ts';
+import type { WorkerMessage } from '../../../src/rpc/generated/hydra/v1/WorkerMessage.ts';
+import { services } from '../../../src/rpc/load-proto.ts';
+import type {
+  Attempt,
+  AttemptInHand,
+  AttemptRef,
+  FromCoordinator,
+  FromWorker,
+  Registration,
+} from '../../../src/rpc/messages.ts';
+
+type Kind = FromCoordinator['kind'];
+type Of<K extends Kind> = Extract<FromCoordinator, { kind: K }>;
+
+const NOTHING = { head: Buffer.alloc(0), totalBytes: 0 };
+
+/** Speaks the worker's side of the real protocol, word by word as a test tells it to. */
+export class ScriptedWorker {
+  readonly #client;
+  readonly #stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
+  readonly #received: FromCoordinator[] = [];
+  readonly #waiting = new Set<() => void>();
+  #timer: NodeJS.Timeout | undefined;
+  /** How the coordinator ended the stream. */
+  readonly ended: Promise<StatusObject>;
+  readonly registration: Registration;
+
+  constructor(address: string, registration: Partial<Registration> = {}) {
+    this.registration = {
+      workerId: `scripted-${randomUUID().slice(0, 8)}`,
+      instanceId: randomUUID(),
+      hostname: 'test',
+      slots: 1,
+      labels: {},
+      queues: ['*'],
+      version: 'test',
+      pid: process.pid,
+      inHand: [],
+      draining: false,
+      ...registration,
+    };
+    this.#client = new (services().Coordinator)(address, credentials.createInsecure());
+    this.#stream = this.#client.Session();
+    this.ended = new Promise((resolve) => this.#stream.on('status', resolve));
+    this.#stream.on('error', () => undefined);
+    this.#stream.on('data', (wire: CoordinatorMessage__Output) => {
+      this.#received.push(decodeFromCoordinator(wire));
+      for (const look of this.#waiting) look();
+    });
+  }
+
+  send(message: FromWorker): void {
+    this.#stream.write(encodeFromWorker(message));
+  }
+
+  /** The next message of a kind; those of other kinds stay. */
+  next<K extends Kind>(kind: K): Promise<Of<K>> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const at = this.#received.findIndex((message) => message.kind === kind);
+        if (at < 0) return false;
+        this.#waiting.delete(look);
+        resolve(this.#received.splice(at, 1)[0] as Of<K>);
+        return true;
+      };
+      if (look()) return;
+      this.#waiting.add(look);
+      void this.ended.then(({ code, details }) => {
+        if (this.#waiting.delete(look))
+          reject(new Error(`the session ended with ${code} (${details}) before ${kind} came`));
+      });
+    });
+  }
+
+  /** Messages of a kind that have come and were not taken. */
+  pending<K extends Kind>(kind: K): Of<K>[] {
+    return this.#received.filter((message): message is Of<K> => message.kind === kind);
+  }
+
+  /** Registers, and from then on sends heartbeats until the stream ends. */
+  async register(): Promise<Of<'registered'>> {
+    this.send({ kind: 'register', registration: this.registration });
+    const registered = await this.next('registered');
+    this.#beat();
+    return registered;
+  }
+
+  /** Stays connected and sends no more heartbeats, as a process that hangs. */
+  hang(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** The next `count` attempts it is sent, however they are framed. */
+  async attempts(count: number): Promise<Attempt[]> {
+    const attempts: Attempt[] = [];
+    while (attempts.length < count) attempts.push(...(await this.next('dispatch')).attempts);
+    return attempts;
+  }
+
+  reportStarted(...refs: AttemptRef[]): void {
+    this.send({ kind: 'report', started: refs.map((ref) => ({ ref, startedAgeUs: 100 })), finished: [] });
+  }
+
+  reportFinished(ref: AttemptRef, exitCode = 0, stdout = ''): void {
+    const head = Buffer.from(stdout);
+    this.send({
+      kind: 'report',
+      started: [],
+      finished: [
+        {
+          ref,
+          startedAgeUs: 2_000,
+          endedAgeUs: 1_000,
+          result: { reason: 'exited', exitCode, signal: null, error: null },
+          stdout: { head, totalBytes: head.length },
+          stderr: NOTHING,
+        },
+      ],
+    });
+  }
+
+  #beat(): void {
+    let sequence = 0;
+    this.#timer = setInterval(() => this.send({ kind: 'heartbeat', sequence: ++sequence }), 200);
+    void this.ended.then(() => clearInterval(this.#timer));
+  }
+
+  /** Breaks the connection without a word. */
+  vanish(): void {
+    this.#stream.cancel();
+    this.#client.close();
+  }
+
+  /** The same process, in a new session. */
+  again(address: string, inHand: readonly AttemptInHand[], over: Partial<Registration> = {}): ScriptedWorker {
+    return new ScriptedWorker(address, { ...this.registration, inHand, ...over });
+  }
+}
