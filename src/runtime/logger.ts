@@ -8,9 +8,12 @@ export interface LogConfig {
   readonly format: 'json' | 'pretty';
 }
 
-/** The logger of a process; `name` is on every line. Writes to standard output. */
+/**
+ * The logger of a process; `name` is on every line. Writes to standard output, each line at once: no line is kept in
+ * memory, and none is left to be written at the exit, where pino (10.4) would wait for ever for a reader that is gone.
+ */
 export function createLogger(name: string, config: LogConfig): Logger {
   const options = { name, level: config.level };
-  if (config.format === 'json') return pino(options);
-  return pino(options, pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }));
+  if (config.format === 'json') return pino(options, pino.destination({ dest: 1, sync: true }));
+  return pino(options, pretty({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', sync: true }));
 }

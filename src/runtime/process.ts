@@ -8,6 +8,8 @@ export interface ProcessParts {
   readonly logger: Logger;
   /** What a parent process wants to know once it runs, such as the address it listens on. */
   readonly describe: () => Readonly<Record<string, string>>;
+  /** Resolves, with why, when the process has nothing more to do; it is stopped cleanly then. */
+  readonly ended?: Promise<string>;
   /** On the second signal: end at once what must not be left behind. */
   readonly force?: () => Promise<void>;
 }
@@ -23,7 +25,8 @@ export const EXIT = { ok: 0, failed: 1, misconfigured: 2, forced: 3 } as const;
 
 /**
  * Runs a process until SIGTERM or SIGINT, or until the parent that holds its IPC channel is gone. The first signal
- * stops it cleanly, a second one forces. Sets or ends with a status of {@link EXIT}.
+ * stops it cleanly, a second one forces. It may also end by itself, see {@link ProcessParts.ended}. Sets or ends with
+ * a status of {@link EXIT}.
  */
 export async function runProcess(env: Environment, build: (env: Environment) => ProcessParts): Promise<void> {
   let parts: ProcessParts;
@@ -37,9 +40,11 @@ export async function runProcess(env: Environment, build: (env: Environment) => 
   }
   const { service, logger } = parts;
 
-  let stopping = false;
+  let stopping = false as boolean;
+  let forced = false as boolean;
   const stop = async (why: string) => {
     if (stopping) {
+      forced = true;
       logger.warn({ why }, 'forced to stop at once');
       await parts.force?.();
       process.exit(EXIT.forced);
@@ -48,9 +53,11 @@ export async function runProcess(env: Environment, build: (env: Environment) => 
     logger.info({ why }, 'stopping');
     try {
       await service.stop();
+      if (forced) return;
       logger.info('stopped');
       process.exit(EXIT.ok);
     } catch (error) {
+      if (forced) return;
       logger.fatal({ err: error }, 'could not stop cleanly');
       process.exit(EXIT.failed);
     }
@@ -58,6 +65,7 @@ export async function runProcess(env: Environment, build: (env: Environment) => 
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
   if (process.connected) process.on('disconnect', () => void stop('the parent process is gone'));
+  void parts.ended?.then((why) => (stopping ? undefined : stop(why)));
   process.on('unhandledRejection', (error) => {
     logger.fatal({ err: error }, 'unhandled rejection; this is a defect, please report it');
     process.exit(EXIT.failed);
@@ -66,8 +74,10 @@ export async function runProcess(env: Environment, build: (env: Environment) => 
   try {
     await service.start();
   } catch (error) {
+    if (stopping) return;
     logger.fatal({ err: error }, 'could not start');
     process.exit(EXIT.failed);
   }
+  if (stopping || !process.connected) return;
   process.send?.({ kind: 'ready', details: parts.describe() } satisfies ReadyMessage);
 }

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import { hostname } from 'node:os';
+import { makeExactValidator } from 'envalid';
+import { DEFAULT_QUEUE, NAME_HINT, NAME_PATTERN, type Labels } from '../domain/lane.ts';
+import {
+  integer,
+  list,
+  logVariables,
+  pairs,
+  port,
+  readVariables,
+  text,
+  type Environment,
+  type Variables,
+} from '../runtime/config.ts';
+import type { LogConfig } from '../runtime/logger.ts';
+
+export interface WorkerConfig {
+  readonly workerId: string;
+  /** `host:port`, tried in turn; an IPv6 host is in brackets. At least one. */
+  readonly coordinators: readonly string[];
+  readonly slots: number;
+  readonly labels: Labels;
+  readonly queues: readonly string[];
+  /** Bytes kept of each of a command's stdout and stderr. */
+  readonly outputCapBytes: number;
+  /** `null`: no health server. */
+  readonly health: { readonly host: string; readonly port: number } | null;
+  readonly log: LogConfig;
+}
+
+/** As proto/hydra/v1/session.proto says. */
+const WORKER_ID_LENGTH = 128;
+const WORKER_ID_PATTERN = new RegExp(`^[A-Za-z0-9._:-]{1,${WORKER_ID_LENGTH}}$`);
+
+const addresses = makeExactValidator<readonly string[]>((input) => {
+  const items = input.split(',').map((item) => item.trim());
+  const wrong = items.find((item) => !isAddress(item));
+  if (wrong !== undefined) {
+    throw new Error(
+      `has ${JSON.stringify(wrong)}; give host:port, several separated by commas, an IPv6 host in brackets: [::1]:5001`,
+    );
+  }
+  return [...new Set(items)];
+});
+
+function isAddress(text: string): boolean {
+  const {
+    host = '',
+    v6,
+    portText = '',
+  } = /^(?<host>\[(?<v6>[^\]]+)\]|[A-Za-z0-9._-]+):(?<portText>\d{1,5})$/.exec(text)?.groups ?? {};
+  const portNumber = Number(portText);
+  return host !== '' && (v6 === undefined || isIPv6(v6)) && portNumber >= 1 && portNumber <= 65_535;
+}
+
+export const workerVariables = {
+  HYDRA_COORDINATORS: addresses({
+    default: ['127.0.0.1:5001'],
+    desc: 'Coordinators as host:port, separated by commas; each is tried in turn.',
+  }),
+  HYDRA_WORKER_ID: text(
+    WORKER_ID_PATTERN,
+    `give 1 to ${WORKER_ID_LENGTH} characters of A-Z a-z 0-9 . _ : -`,
+  )({
+    default: undefined,
+    desc: 'Name of the worker, unique in the cluster. Without it: the host name and 8 random hex digits.',
+  }),
+  HYDRA_SLOTS: integer(1, 10_000)({ default: 4, desc: 'How many commands the worker runs at once.' }),
+  HYDRA_LABELS: pairs(
+    new RegExp(NAME_PATTERN),
+    `give key=value, several separated by commas; for each key and value ${NAME_HINT}`,
+  )({
+    default: {},
+    desc: 'Labels of the worker as key=value, separated by commas. Tasks that require labels go only to workers that carry them.',
+  }),
+  HYDRA_QUEUES: list(
+    new RegExp(`^\\*$|${NAME_PATTERN}`),
+    `give * or queues separated by commas; for each ${NAME_HINT}`,
+  )({
+    default: [DEFAULT_QUEUE],
+    desc: 'Queues the worker serves, separated by commas; * serves all.',
+  }),
+  HYDRA_OUTPUT_CAP_BYTES: integer(
+    0,
+    1024 * 1024,
+  )({
+    default: 65_536,
+    desc: "Bytes kept of each of a command's standard output and error; the rest is counted and dropped.",
+  }),
+  HYDRA_HEALTH_HOST: text(
+    /./,
+    'give a host name or address',
+  )({
+    default: '127.0.0.1',
+    desc: 'Where the health server listens.',
+  }),
+  HYDRA_HEALTH_PORT: port({
+    default: undefined,
+    desc: 'Port of /healthz, /readyz and /metrics; 0 takes a free one. Without it there is no health server.',
+  }),
+  ...logVariables,
+} satisfies Variables;
+
+/**
+ * The configuration of a worker.
+ * @throws ConfigError naming every variable that is wrong.
+ */
+export function readWorkerConfig(env: Environment): WorkerConfig {
+  const vars = readVariables(env, workerVariables);
+  return {
+    workerId: vars.HYDRA_WORKER_ID ?? generateWorkerId(hostname()),
+    coordinators: vars.HYDRA_COORDINATORS,
+    slots: vars.HYDRA_SLOTS,
+    labels: vars.HYDRA_LABELS,
+    queues: vars.HYDRA_QUEUES,
+    outputCapBytes: vars.HYDRA_OUTPUT_CAP_BYTES,
+    health:
+      vars.HYDRA_HEALTH_PORT === undefined ? null : { host: vars.HYDRA_HEALTH_HOST, port: vars.HYDRA_HEALTH_PORT },
+    log: { level: vars.HYDRA_LOG_LEVEL, format: vars.HYDRA_LOG_FORMAT },
+  };
+}
+
+function generateWorkerId(host: string): string {
+  const suffix = `-${randomBytes(4).toString('hex')}`;
+  return host.replaceAll(/[^A-Za-z0-9._:-]/g, '-').slice(0, WORKER_ID_LENGTH - suffix.length) + suffix;
+}

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { AttemptRef } from '../../src/rpc/messages.ts';
+import { ReportOutbox, type Report } from '../../src/worker/report-outbox.ts';
+import type { EndedAttempt } from '../../src/worker/running-attempts.ts';
+
+const refOf = (): AttemptRef => ({ taskId: randomUUID(), attempt: 1 });
+
+function endedOf(ref: AttemptRef, stdoutBytes = 0): EndedAttempt {
+  return {
+    ref,
+    startedAtMs: 100,
+    endedAtMs: 300,
+    result: { reason: 'exited', exitCode: 0, signal: null, error: null },
+    stdout: { head: Buffer.alloc(stdoutBytes), totalBytes: stdoutBytes },
+    stderr: { head: Buffer.alloc(0), totalBytes: 0 },
+  };
+}
+
+/** An outbox with a session that takes each report when the test says so. */
+function outboxWith(options: { maxResults?: number; takes?: 'at_once' | 'when_told' } = {}) {
+  const clock = { ms: 1_000 };
+  const outbox = new ReportOutbox(options.maxResults ?? 10_000, () => clock.ms);
+  const sent: Report[] = [];
+  const untaken: (() => void)[] = [];
+  const open = () =>
+    outbox.open((report, done) => {
+      sent.push(report);
+      if (options.takes === 'when_told') untaken.push(done);
+      else setImmediate(done);
+    });
+  open();
+  onTestFinished(() => outbox.close());
+  const finished = () => sent.flatMap((report) => report.finished.map(({ ref }) => ref));
+  return { outbox, clock, sent, untaken, open, finished };
+}
+
+/** Long enough for everything that is due at once to have happened. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('coalescing', () => {
+  test('an attempt that ends soon after its start is one entry', async () => {
+    const { outbox, sent } = outboxWith();
+    const ref = refOf();
+    outbox.started(ref, 100);
+    outbox.ended(endedOf(ref));
+    await expect.poll(() => sent.length).toBe(1);
+    expect(sent[0]).toMatchObject({ started: [], finished: [{ ref, startedAgeUs: 900_000, endedAgeUs: 700_000 }] });
+  });
+
+  test('a start is reported by itself when the end takes longer', async () => {
+    const { outbox, sent } = outboxWith();
+    const ref = refOf();
+    outbox.started(ref, 100);
+    await expect
+      .poll(() => sent)
+      .toEqual([{ kind: 'report', started: [{ ref, startedAgeUs: 900_000 }], finished: [] }]);
+  });
+
+  test('what happens in one turn of the event loop shares a frame, starts included', async () => {
+    const { outbox, sent } = outboxWith();
+    const refs = [refOf(), refOf(), refOf()] as const;
+    outbox.started(refs[0], 0);
+    outbox.ended(endedOf(refs[1]));
+    outbox.ended(endedOf(refs[2]));
+    await turns();
+    expect(sent.map(({ started, finished }) => [started.length, finished.length])).toEqual([[1, 2]]);
+  });
+
+  test('while a frame is on its way the rest waits, and then shares the next one', async () => {
+    const { outbox, clock, sent, untaken } = outboxWith({ takes: 'when_told' });
+    outbox.ended(endedOf(refOf()));
+    await turns();
+    for (let i = 0; i < 50; i += 1) {
+      outbox.ended(endedOf(refOf()));
+      await turns();
+    }
+    expect(sent).toHaveLength(1);
+    clock.ms = 2_000;
+    untaken.shift()?.();
+    expect(sent.map(({ finished }) => finished.length)).toEqual([1, 50]);
+    expect(sent[1]?.finished[0]).toMatchObject({ endedAgeUs: 1_700_000 }); // as of its sending
+  });
+});
+
+describe('bounds', () => {
+  test('a frame has at most 1,000 entries', async () => {
+    const { outbox, sent } = outboxWith();
+    for (let i = 0; i < 1_400; i += 1) outbox.started(refOf(), 0);
+    for (let i = 0; i < 1_100; i += 1) outbox.ended(endedOf(refOf()));
+    await turns();
+    expect(sent.map(({ started, finished }) => [started.length, finished.length])).toEqual([
+      [1_000, 0],
+      [400, 600],
+      [0, 500],
+    ]);
+  });
+
+  test('a frame has at most 1 MiB of output, but for a result that alone has more', async () => {
+    const { outbox, sent } = outboxWith();
+    const kib = 1024;
+    for (const size of [600 * kib, 424 * kib, 1, 2048 * kib, 1]) outbox.ended(endedOf(refOf(), size));
+    await turns();
+    expect(sent.map(({ finished }) => finished.map(({ stdout }) => stdout.totalBytes))).toEqual([
+      [600 * kib, 424 * kib],
+      [1],
+      [2048 * kib],
+      [1],
+    ]);
+  });
+
+  test('no more results than the window are sent until some are acknowledged; starts still are', async () => {
+    const { outbox, sent, finished } = outboxWith({ maxResults: 3 });
+    const refs = Array.from({ length: 8 }, refOf);
+    for (const ref of refs) outbox.ended(endedOf(ref));
+    await turns();
+    expect(finished()).toEqual(refs.slice(0, 3));
+    const running = refOf();
+    outbox.started(running, 0);
+    await expect.poll(() => sent.flatMap((report) => report.started)).toHaveLength(1);
+    outbox.forget(refs.slice(0, 2));
+    await turns();
+    expect(finished()).toEqual(refs.slice(0, 5));
+    expect(outbox.unacknowledged).toBe(6);
+    outbox.forget(refs.slice(2, 5));
+    await turns();
+    expect(finished()).toEqual(refs);
+  });
+
+  test('nor more than 64 MiB of output', async () => {
+    const { outbox, finished } = outboxWith();
+    const refs = Array.from({ length: 70 }, refOf);
+    for (const ref of refs) outbox.ended(endedOf(ref, 1024 * 1024));
+    await expect.poll(() => finished().length).toBe(64);
+    await turns();
+    expect(finished()).toHaveLength(64);
+    outbox.forget(refs.slice(0, 3));
+    await turns();
+    expect(finished()).toHaveLength(67);
+  });
+});
+
+describe('sessions', () => {
+  test('without one nothing is sent, and with the next one everything unacknowledged is', async () => {
+    const { outbox, sent, open, finished } = outboxWith();
+    const refs = Array.from({ length: 4 }, refOf);
+    for (const ref of refs.slice(0, 2)) outbox.ended(endedOf(ref));
+    await turns();
+    outbox.forget(refs.slice(0, 1));
+    outbox.close();
+    for (const ref of refs.slice(2)) outbox.ended(endedOf(ref));
+    await turns();
+    expect(finished()).toEqual(refs.slice(0, 2));
+    expect(outbox.inHand(1_100)).toEqual(refs.slice(1).map((ref) => ({ ref, startedAgeUs: 1_000_000 })));
+    sent.length = 0;
+    open();
+    await turns();
+    expect(finished()).toEqual(refs.slice(1));
+  });
+
+  test('a frame of a lost session holds nothing up', async () => {
+    const { outbox, open, untaken, finished, sent } = outboxWith({ takes: 'when_told' });
+    const [first, second] = [refOf(), refOf()];
+    outbox.ended(endedOf(first));
+    await turns();
+    outbox.close();
+    open();
+    await turns();
+    expect(finished()).toEqual([first, first]);
+    outbox.ended(endedOf(second));
+    untaken.shift()?.(); // of the lost session: says nothing about the frame of this one
+    await turns();
+    expect(sent).toHaveLength(2);
+    untaken.shift()?.();
+    expect(finished()).toEqual([first, first, second]);
+  });
+
+  test('what is forgotten before it was sent is not sent, and unknown ones do no harm', async () => {
+    const { outbox, sent } = outboxWith();
+    const [started, ended] = [refOf(), refOf()];
+    outbox.started(started, 0);
+    outbox.ended(endedOf(ended));
+    outbox.forget([started, ended, refOf()]);
+    await turns();
+    outbox.ended(endedOf(refOf()));
+    await turns();
+    expect(sent.map((report) => [report.started.length, report.finished.length])).toEqual([[0, 1]]);
+  });
+});

@@ -1,0 +1,207 @@
+import { Server, ServerCredentials, type ServerDuplexStream, type status } from '@grpc/grpc-js';
+import { onTestFinished } from 'vitest';
+import { decodeFromWorker, encodeFromCoordinator } from '../../../src/rpc/codec.ts';
+import type { CoordinatorMessage } from '../../../src/rpc/generated/hydra/v1/CoordinatorMessage.ts';
+import type { WorkerMessage__Output } from '../../../src/rpc/generated/hydra/v1/WorkerMessage.ts';
+import { CHANNEL_OPTIONS, services } from '../../../src/rpc/load-proto.ts';
+import {
+  refKey,
+  type Attempt,
+  type AttemptRef,
+  type FinishedReport,
+  type FromCoordinator,
+  type FromWorker,
+  type Registration,
+  type StartedReport,
+} from '../../../src/rpc/messages.ts';
+
+type Call = ServerDuplexStream<WorkerMessage__Output, CoordinatorMessage>;
+type Kind = FromWorker['kind'];
+type Said<K extends Kind> = Extract<FromWorker, { kind: K }>;
+
+/** How long a test waits for the worker before it fails and says for what. */
+const PATIENCE_MS = 20_000;
+
+/** Values by arrival, awaited by anyone. */
+class Arrivals<T> {
+  readonly all: T[] = [];
+  #waiting: (() => void)[] = [];
+
+  add(value: T): void {
+    this.all.push(value);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const look of waiting) look();
+  }
+
+  /** The first thing that `find` returns, now or after some arrival. */
+  async until<R>(what: string, find: (all: readonly T[]) => R | undefined): Promise<R> {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const found = find(this.all);
+      if (found !== undefined) return found;
+      const arrived = await new Promise<boolean>((resolve) => {
+        const timer = setTimeout(() => resolve(false), deadline - Date.now());
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve(true);
+        });
+      });
+      if (!arrived) throw new Error(`waited ${PATIENCE_MS} ms for ${what}; there was ${JSON.stringify(this.all)}`);
+    }
+  }
+}
+
+export interface Terms {
+  readonly leaseMs?: number;
+  readonly heartbeatIntervalMs?: number;
+  readonly superseded?: readonly AttemptRef[];
+}
+
+/** One worker's stream, seen from the coordinator's end; the test says what it does. */
+export class ScriptedSession {
+  /** How heartbeats are answered; `silent` does not answer. */
+  answers: 'renewed' | 'not_renewed' | 'silent' = 'renewed';
+  /** Resolves when the worker has ended its side, or the stream is gone. */
+  readonly gone: Promise<void>;
+  readonly #said = new Arrivals<FromWorker>();
+  readonly #call: Call;
+
+  constructor(call: Call) {
+    this.#call = call;
+    this.gone = new Promise((resolve) => {
+      call.on('end', resolve);
+      call.on('cancelled', resolve);
+    });
+    call.on('error', () => undefined);
+    call.on('data', (wire: WorkerMessage__Output) => {
+      const message = decodeFromWorker(wire);
+      if (message.kind === 'heartbeat' && this.answers !== 'silent') {
+        this.send({ kind: 'heartbeat_ack', sequence: message.sequence, renewed: this.answers === 'renewed' });
+      }
+      this.#said.add(message);
+    });
+  }
+
+  /** The stream was cut rather than ended. */
+  get cut(): boolean {
+    return this.#call.cancelled;
+  }
+
+  /** Everything the worker said, oldest first. */
+  get said(): readonly FromWorker[] {
+    return this.#said.all;
+  }
+
+  /** The `nth` message of a kind, 1 for the first. */
+  async heard<K extends Kind>(kind: K, nth = 1): Promise<Said<K>> {
+    const isKind = (message: FromWorker): message is Said<K> => message.kind === kind;
+    return this.#said.until(`${kind} no. ${nth}`, (all) => all.filter(isKind)[nth - 1]);
+  }
+
+  async started(ref: AttemptRef): Promise<StartedReport> {
+    return this.#said.until(`the start of ${refKey(ref)}`, (all) =>
+      all.flatMap((m) => (m.kind === 'report' ? m.started : [])).find((report) => refKey(report.ref) === refKey(ref)),
+    );
+  }
+
+  async finished(ref: AttemptRef): Promise<FinishedReport> {
+    return this.#said.until(`the end of ${refKey(ref)}`, (all) =>
+      all.flatMap((m) => (m.kind === 'report' ? m.finished : [])).find((report) => refKey(report.ref) === refKey(ref)),
+    );
+  }
+
+  /** Waits for Register and accepts it. */
+  async accept(terms: Terms = {}): Promise<Registration> {
+    const { registration } = await this.heard('register');
+    this.send({
+      kind: 'registered',
+      sessionId: '00000000-0000-4000-8000-000000000001',
+      coordinatorId: '00000000-0000-4000-8000-000000000002',
+      leaseMs: terms.leaseMs ?? 30_000,
+      heartbeatIntervalMs: terms.heartbeatIntervalMs ?? 5_000,
+      superseded: terms.superseded ?? [],
+    });
+    return registration;
+  }
+
+  send(message: FromCoordinator): void {
+    this.#call.write(encodeFromCoordinator(message));
+  }
+
+  dispatch(...attempts: readonly Attempt[]): void {
+    this.send({ kind: 'dispatch', attempts });
+  }
+
+  acknowledge(...recorded: readonly AttemptRef[]): void {
+    this.send({ kind: 'acknowledge', recorded, superseded: [] });
+  }
+
+  /** Dispatches an attempt, waits for its end and acknowledges it. */
+  async run(attempt: Attempt): Promise<FinishedReport> {
+    this.dispatch(attempt);
+    const report = await this.finished(attempt.ref);
+    this.acknowledge(attempt.ref);
+    return report;
+  }
+
+  /** Stops or goes on reading what the worker sends. */
+  read(on: boolean): void {
+    if (on) this.#call.resume();
+    else this.#call.pause();
+  }
+
+  end(): void {
+    this.#call.end();
+  }
+
+  /** Ends the stream with a status other than OK. */
+  refuse(code: status, details = 'as the test wants it'): void {
+    this.#call.emit('error', { code, details });
+  }
+}
+
+/** A real gRPC server that speaks the session protocol as the test tells it to. Stopped when the test is over. */
+export class ScriptedCoordinator {
+  readonly #server: Server;
+  readonly #sessions = new Arrivals<ScriptedSession>();
+
+  private constructor(
+    server: Server,
+    readonly port: number,
+    readonly address: string,
+  ) {
+    this.#server = server;
+    server.addService(services().Coordinator.service, {
+      Session: (call: Call) => this.#sessions.add(new ScriptedSession(call)),
+    });
+  }
+
+  /** Listens on a free port of `host`, or on the given one. */
+  static async start(host = '127.0.0.1', port = 0): Promise<ScriptedCoordinator> {
+    const server = new Server(CHANNEL_OPTIONS);
+    const bound = await new Promise<number>((resolve, reject) => {
+      server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, actual) =>
+        error ? reject(error) : resolve(actual),
+      );
+    });
+    const coordinator = new ScriptedCoordinator(server, bound, `${host}:${bound}`);
+    onTestFinished(() => coordinator.stop());
+    return coordinator;
+  }
+
+  /** How many sessions were ever opened. */
+  get sessionCount(): number {
+    return this.#sessions.all.length;
+  }
+
+  /** The `nth` session that was ever opened, 1 for the first. */
+  async session(nth = 1): Promise<ScriptedSession> {
+    return this.#sessions.until(`session no. ${nth}`, (all) => all[nth - 1]);
+  }
+
+  /** Cuts every stream and connection. */
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+}
