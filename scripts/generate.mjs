@@ -1,4 +1,5 @@
-// Writes src/rpc/generated/ from proto/. With --check it writes elsewhere and fails on any difference.
+// Writes src/rpc/generated/ from proto/, and the configuration table of README.md (config-table.mjs). With --check it
+// writes elsewhere and fails on any difference.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,4 +38,10 @@ if (check) {
   } finally {
     rmSync(outDir, { recursive: true, force: true });
   }
+}
+
+try {
+  execFileSync(process.execPath, ['scripts/config-table.mjs', ...process.argv.slice(2)], { stdio: 'inherit' });
+} catch {
+  process.exitCode = 1;
 }

@@ -1,0 +1,32 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { migrate } from '../db/migrate.ts';
+import { isTransient } from '../db/unavailable.ts';
+import type { Logger } from '../runtime/logger.ts';
+
+const RETRY_MS = 500;
+
+export interface WaitAndMigrateOptions {
+  readonly url: string;
+  readonly logger: Logger;
+  /** How long PostgreSQL may take to answer. */
+  readonly waitMs: number;
+  /** Stops waiting. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Applies the migrations once PostgreSQL answers, and returns their names.
+ * @throws what the last try threw.
+ */
+export async function waitAndMigrate({ url, logger, waitMs, signal }: WaitAndMigrateOptions): Promise<string[]> {
+  const deadline = performance.now() + waitMs;
+  for (let told = false; ; told = true) {
+    try {
+      return await migrate(url, { logger });
+    } catch (error) {
+      if (!isTransient(error) || performance.now() > deadline) throw error;
+      if (!told) logger.info({ err: error }, 'PostgreSQL does not answer yet; waiting for it');
+      await delay(RETRY_MS, undefined, signal === undefined ? {} : { signal });
+    }
+  }
+}

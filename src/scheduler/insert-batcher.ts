@@ -1,0 +1,105 @@
+import type { InsertedTask } from '../db/insert-tasks.ts';
+import { HydraError } from '../domain/errors.ts';
+import type { NewTask } from '../domain/task-input.ts';
+
+/** Most tasks of one statement. */
+const MAX_BATCH = 1_000;
+/** Most bytes of commands of one statement, beyond its first. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** Most tasks that wait for a statement, and most bytes of their commands; beyond that, callers are to try again. */
+const MAX_WAITING = 10_000;
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+
+/** Data exceptions and violated constraints: faults of a row, not of the statement. */
+const ROW_FAULT = /^2[23]/;
+
+interface Waiting {
+  readonly task: NewTask;
+  readonly bytes: number;
+  readonly resolve: (inserted: InsertedTask) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Stores tasks, all or none, and answers in their order. */
+export type StoreTasks = (tasks: readonly NewTask[]) => Promise<readonly InsertedTask[]>;
+
+/**
+ * Lets tasks that come at the same time share a statement: while one is under way, what arrives waits and goes with the
+ * next. An idle scheduler sends a task at once, a busy one sends many together, and neither waits for a timer.
+ */
+export class InsertBatcher {
+  readonly #store: StoreTasks;
+  readonly #maxWaiting: number;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #sending: Promise<void> | undefined;
+
+  constructor(store: StoreTasks, maxWaiting = MAX_WAITING) {
+    this.#store = store;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  /** Tasks that wait for a statement. */
+  get depth(): number {
+    return this.#waiting.length;
+  }
+
+  /** Resolves once the task is committed. */
+  submit(task: NewTask): Promise<InsertedTask> {
+    const bytes = Buffer.byteLength(task.command);
+    if (this.#waiting.length >= this.#maxWaiting || this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+      return Promise.reject(new HydraError('unavailable', 'too many tasks wait to be stored; try again'));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ task, bytes, resolve, reject });
+      this.#waitingBytes += bytes;
+      this.#sending ??= this.#sendAll();
+    });
+  }
+
+  /** Returns when all that was submitted is answered. */
+  async stop(): Promise<void> {
+    await this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#send(this.#take());
+    // In the same turn as the look at the queue, so that no task arrives between the two.
+    this.#sending = undefined;
+  }
+
+  #take(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const waiting of this.#waiting) {
+      bytes += waiting.bytes;
+      if (count === MAX_BATCH || (count > 0 && bytes > MAX_BATCH_BYTES)) break;
+      count++;
+    }
+    const batch = this.#waiting.splice(0, count);
+    this.#waitingBytes -= batch.reduce((sum, waiting) => sum + waiting.bytes, 0);
+    return batch;
+  }
+
+  async #send(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const inserted = await this.#store(batch.map((waiting) => waiting.task));
+      batch.forEach((waiting, i) => {
+        const own = inserted[i];
+        if (own === undefined) waiting.reject(new Error('inserting answered for fewer tasks than it was given'));
+        else waiting.resolve(own);
+      });
+    } catch (error) {
+      if (batch.length > 1 && isRowFault(error)) {
+        // The neighbours of the row at fault are not to fail with it.
+        for (const waiting of batch) await this.#send([waiting]);
+      } else {
+        for (const waiting of batch) waiting.reject(error);
+      }
+    }
+  }
+}
+
+function isRowFault(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && ROW_FAULT.test(error.code);
+}
