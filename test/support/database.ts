@@ -9,7 +9,7 @@ export interface TestDatabase {
   readonly pool: pg.Pool;
   /** Waits for everything but `pool` to disconnect; says, after a while, who has not. */
   leaked(): Promise<string | undefined>;
-  /** Drops the database. Throws when anything but `pool` is still connected to it: what was tested leaks connections. */
+  /** Drops the database. Throws when anything but `pool` is still connected to it, as what was tested leaks then. */
   close(): Promise<void>;
 }
 
