@@ -129,6 +129,8 @@ export class LeaseKeeper implements Service {
     if (this.#coalescing !== null) clearTimeout(this.#coalescing);
     this.#coalescing = null;
     const sentAtMs = this.#monotonicMs();
+    // PostgreSQL may hang rather than fail, and a worker that hears nothing would look for another coordinator.
+    const slow = setInterval(() => this.#answerNotRenewed(new Map([...beats, ...this.#beats])), this.intervalMs / 3);
     try {
       const renewal = await renewLeases(
         this.deps.db,
@@ -143,8 +145,10 @@ export class LeaseKeeper implements Service {
     } catch (error) {
       this.deps.metrics.databaseErrors.inc({ operation: 'renew_leases' });
       this.deps.logger.warn({ err: error, valid: this.valid }, 'could not renew leases; trying again');
-      for (const [session, sequence] of beats) session.send({ kind: 'heartbeat_ack', sequence, renewed: false });
+      this.#answerNotRenewed(beats);
       return false;
+    } finally {
+      clearInterval(slow);
     }
   }
 
@@ -166,6 +170,10 @@ export class LeaseKeeper implements Service {
     if (renewal.registeredAnew || lapsed) this.#confirmed = false;
     this.#validUntilMs = sentAtMs + this.deps.leaseMs;
     if (!this.#confirmed) await this.reconfirm();
+  }
+
+  #answerNotRenewed(beats: ReadonlyMap<WorkerSession, number>): void {
+    for (const [session, sequence] of beats) session.send({ kind: 'heartbeat_ack', sequence, renewed: false });
   }
 
   #acknowledge(beats: ReadonlyMap<WorkerSession, number>, renewal: Renewal): void {

@@ -1,5 +1,5 @@
 import type { FieldFault } from '../domain/errors.ts';
-import { NAME_HINT, NAME_PATTERN } from '../domain/lane.ts';
+import { MAX_WORKER_LABELS, NAME_HINT, NAME_PATTERN } from '../domain/lane.ts';
 import { UUID_PATTERN } from '../domain/uuid.ts';
 import type { AttemptRef, FinishedReport, Registration, StartedReport } from '../rpc/messages.ts';
 
@@ -8,7 +8,6 @@ const WORKER_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const UUID = new RegExp(UUID_PATTERN);
 const SIGNAL = /^SIG[A-Z0-9+-]{1,12}$/;
 const MAX_SLOTS = 10_000;
-const MAX_LABELS = 64;
 const MAX_QUEUES = 1_000;
 const MAX_TEXT = 255;
 const MAX_ERROR = 4_096;
@@ -33,7 +32,7 @@ export function registrationFaults(registration: Registration): FieldFault[] {
     'queues',
     `for each, ${NAME_HINT}; or "*" for all queues`,
   );
-  check(Object.keys(labels).length <= MAX_LABELS, 'labels', `give at most ${MAX_LABELS}`);
+  check(Object.keys(labels).length <= MAX_WORKER_LABELS, 'labels', `give at most ${MAX_WORKER_LABELS}`);
   check(
     Object.entries(labels).every(([key, value]) => NAME.test(key) && NAME.test(value)),
     'labels',

@@ -18,6 +18,9 @@ export interface Abilities {
   readonly labels: Labels;
 }
 
+/** Most labels a worker may carry. */
+export const MAX_WORKER_LABELS = 64;
+
 export const DEFAULT_QUEUE = 'default';
 
 /** Names of queues, and keys and values of labels; none of the characters that join them in a lane. */

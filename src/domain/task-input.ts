@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
 import type { FieldFault } from './errors.ts';
-import { parseInstant } from './instant.ts';
+import { parseInstant, type ParsedInstant } from './instant.ts';
 import { DEFAULT_QUEUE, formatLane, NAME_PATTERN, type Labels } from './lane.ts';
 import { faultFinder } from './schema-faults.ts';
 
@@ -58,7 +58,7 @@ export const TaskInput = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ command: 'echo hello', scheduled_at: '2030-01-31T09:00:00Z' }] },
 );
 export type TaskInput = Static<typeof TaskInput>;
 
@@ -89,7 +89,7 @@ function textFault(field: string, text: string): FieldFault[] {
 }
 
 /** What a schema cannot say. Fields of the wrong type are passed over: the schema has reported them. */
-function contentFaults(input: object, prefix: string): FieldFault[] {
+function contentFaults(input: object, scheduled: ParsedInstant | null, prefix: string): FieldFault[] {
   const faults: FieldFault[] = [];
   if ('command' in input && typeof input.command === 'string') {
     const field = `${prefix}command`;
@@ -100,14 +100,17 @@ function contentFaults(input: object, prefix: string): FieldFault[] {
       faults.push({ field, message });
     }
   }
-  if ('scheduled_at' in input && typeof input.scheduled_at === 'string' && input.scheduled_at !== '') {
-    const parsed = parseInstant(input.scheduled_at);
-    if (!parsed.ok) faults.push({ field: `${prefix}scheduled_at`, message: parsed.message });
-  }
+  if (scheduled?.ok === false) faults.push({ field: `${prefix}scheduled_at`, message: scheduled.message });
   if ('idempotency_key' in input && typeof input.idempotency_key === 'string') {
     faults.push(...textFault(`${prefix}idempotency_key`, input.idempotency_key));
   }
   return faults;
+}
+
+/** `null`: now, or not even a text. */
+function readScheduledAt(input: object): ParsedInstant | null {
+  if (!('scheduled_at' in input) || typeof input.scheduled_at !== 'string' || input.scheduled_at === '') return null;
+  return parseInstant(input.scheduled_at);
 }
 
 /**
@@ -115,21 +118,19 @@ function contentFaults(input: object, prefix: string): FieldFault[] {
  * `root` names the value in them, such as `tasks[3]`; without it fields stand alone.
  */
 export function normaliseTask(value: unknown, root = ''): Normalised {
-  const faults = findFaults(value, root);
-  if (typeof value === 'object' && value !== null) {
-    faults.push(...contentFaults(value, root === '' ? '' : `${root}.`));
-  }
+  const object = typeof value === 'object' && value !== null ? value : {};
+  const scheduled = readScheduledAt(object);
+  const faults = [...findFaults(value, root), ...contentFaults(object, scheduled, root === '' ? '' : `${root}.`)];
   if (faults.length > 0) return { ok: false, faults };
 
   const input = value as TaskInput;
   const queue = input.queue ?? DEFAULT_QUEUE;
   const labels = input.labels ?? {};
-  const scheduled = parseInstant(input.scheduled_at ?? '');
   return {
     ok: true,
     task: {
       command: input.command,
-      scheduledAt: scheduled.ok ? scheduled.instant : null,
+      scheduledAt: scheduled?.ok === true ? scheduled.instant : null,
       queue,
       labels,
       lane: formatLane({ queue, labels }),

@@ -76,16 +76,17 @@ export function list(item: RegExp, hint: string) {
   });
 }
 
-/** Comma-separated `key=value` pairs, each key once. */
-export function pairs(name: RegExp, hint: string) {
+/** Comma-separated `key=value` pairs, each key once, at most `most` of them. */
+export function pairs(name: RegExp, most: number, hint: string) {
   return makeExactValidator<Readonly<Record<string, string>>>((input) => {
     const result: Record<string, string> = {};
     for (const part of input.split(',')) {
       const [key = '', value = '', ...rest] = part.trim().split('=');
       if (rest.length > 0 || !name.test(key) || !name.test(value)) throw wrong(input, hint);
-      if (key in result) throw wrong(input, `${key} is given twice; give each key once`);
+      if (Object.hasOwn(result, key)) throw wrong(input, `${key} is given twice; give each key once`);
       result[key] = value;
     }
+    if (Object.keys(result).length > most) throw wrong(input, `give at most ${most} pairs`);
     return result;
   });
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { makeExactValidator } from 'envalid';
-import { DEFAULT_QUEUE, NAME_HINT, NAME_PATTERN, type Labels } from '../domain/lane.ts';
+import { DEFAULT_QUEUE, MAX_WORKER_LABELS, NAME_HINT, NAME_PATTERN, type Labels } from '../domain/lane.ts';
 import {
   integer,
   list,
@@ -70,6 +70,7 @@ export const workerVariables = {
   HYDRA_SLOTS: integer(1, 10_000)({ default: 4, desc: 'How many commands the worker runs at once.' }),
   HYDRA_LABELS: pairs(
     new RegExp(NAME_PATTERN),
+    MAX_WORKER_LABELS,
     `give key=value, several separated by commas; for each key and value ${NAME_HINT}`,
   )({
     default: {},

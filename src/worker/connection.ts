@@ -11,6 +11,8 @@ export interface ConnectionOptions {
   readonly now: () => number;
   /** Asked at each try, since what is in hand changes. It may call `leave`. */
   readonly registration: () => Registration;
+  /** How long a coordinator may take to answer it; asked at each try. */
+  readonly registrationTimeoutMs: () => number;
   /** The lease starts at `sentAtMs`, by `now`. */
   readonly onRegistered: (registered: Registered, sentAtMs: number) => void;
   /** The heartbeat sent at `sentAtMs`, by `now`, keeps the lease. */
@@ -89,6 +91,7 @@ export class Connection {
     this.#session = new Session({
       address,
       registration,
+      registrationTimeoutMs: this.options.registrationTimeoutMs(),
       now: this.options.now,
       onRegistered: (registered, sentAtMs) => {
         const { coordinatorId, sessionId } = registered;

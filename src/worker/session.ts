@@ -15,6 +15,8 @@ export interface SessionOptions {
   /** `host:port`; an IPv6 host in brackets. */
   readonly address: string;
   readonly registration: Registration;
+  /** Connecting and registering together may take this long. */
+  readonly registrationTimeoutMs: number;
   readonly now: () => number;
   /** At most once, and before any other. `sentAtMs`: when Register was sent, by `now`. */
   readonly onRegistered: (registered: Registered, sentAtMs: number) => void;
@@ -25,8 +27,6 @@ export interface SessionOptions {
   readonly onEnded: (end: SessionEnd) => void;
 }
 
-/** Connecting and registering together may take this long. */
-const REGISTRATION_TIMEOUT_MS = 10_000;
 /** After Goodbye the coordinator has this long to end the stream. */
 const GOODBYE_TIMEOUT_MS = 5_000;
 /** How much longer than two intervals an acknowledgement may take. */
@@ -69,7 +69,7 @@ export class Session {
     this.#stream.on('status', ({ code, details }) => this.#end({ kind: 'status', code, details }));
     this.#registerSentAtMs = options.now();
     this.send({ kind: 'register', registration: options.registration });
-    this.#giveUpAfter(REGISTRATION_TIMEOUT_MS, 'the coordinator does not answer the registration');
+    this.#giveUpAfter(options.registrationTimeoutMs, 'the coordinator does not answer the registration');
   }
 
   /** `taken` is called once the connection has taken the message, which it does at the pace of the other side. */
@@ -122,7 +122,7 @@ export class Session {
     }
     this.#phase = 'registered';
     clearTimeout(this.#deadline);
-    this.#silenceMs = Math.min(2 * heartbeatIntervalMs + SILENCE_SLACK_MS, leaseMs / 2);
+    this.#silenceMs = Math.min(2 * heartbeatIntervalMs + SILENCE_SLACK_MS, leaseMs / 3);
     this.#heartbeat = setInterval(() => this.#beat(), Math.min(heartbeatIntervalMs, MAX_TIMER_MS));
     this.options.onRegistered(message, this.#registerSentAtMs);
   }

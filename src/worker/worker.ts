@@ -24,6 +24,9 @@ export interface WorkerOptions {
   readonly logger: Logger;
 }
 
+/** How long a coordinator may take to answer a registration: at most, and when commands run whose lease runs out. */
+const REGISTRATION_TIMEOUT_MS = 10_000;
+const LEAST_REGISTRATION_TIMEOUT_MS = 1_000;
 /** How long {@link Worker.kill} waits for the killed to be dead. */
 const KILL_TIMEOUT_MS = 2_000;
 
@@ -80,6 +83,7 @@ export class Worker implements Service {
       logger,
       now: this.#now,
       registration: () => this.#registration(),
+      registrationTimeoutMs: () => this.#registrationTimeoutMs(),
       onRegistered: (registered, sentAtMs) => this.#registered(registered, sentAtMs),
       onRenewed: (sentAtMs) => this.#renewed(sentAtMs),
       onInstruction: (instruction) => this.#follow(instruction),
@@ -150,6 +154,13 @@ export class Worker implements Service {
       inHand: [...this.#running.inHand(nowMs), ...this.#outbox.inHand(nowMs)],
       draining: this.#draining,
     };
+  }
+
+  /** While commands run, a coordinator that hangs must leave time to try another before the lease ends. */
+  #registrationTimeoutMs(): number {
+    if (this.#running.count === 0) return REGISTRATION_TIMEOUT_MS;
+    const half = this.#lease.msUntilFence() / 2;
+    return Math.min(REGISTRATION_TIMEOUT_MS, Math.max(LEAST_REGISTRATION_TIMEOUT_MS, half));
   }
 
   #registered(registered: Registered, sentAtMs: number): void {

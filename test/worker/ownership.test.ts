@@ -31,7 +31,7 @@ describe('ownership', () => {
   });
 
   test('a lease that cannot be renewed: everything is killed, results that exist are kept', async () => {
-    const { session, coordinator, worker, logged } = await registeredPair({ leaseMs: 2_000, heartbeatIntervalMs: 100 });
+    const { session, coordinator, worker, logged } = await registeredPair({ leaseMs: 3_000, heartbeatIntervalMs: 100 });
     const [ended, running] = [attemptOf('exit 4'), attemptOf('sleep 600 & sleep 601')];
     session.dispatch(ended, running);
     await session.finished(ended.ref);
@@ -51,12 +51,12 @@ describe('ownership', () => {
   });
 
   test('while PostgreSQL is away the lease holds, since nobody can take it', async () => {
-    const { session, worker } = await registeredPair({ leaseMs: 2_000, heartbeatIntervalMs: 25 });
+    const { session, worker } = await registeredPair({ leaseMs: 3_000, heartbeatIntervalMs: 40 });
     session.answers = 'not_renewed';
     const gate = new Gate();
     const attempt = attemptOf(`${gate.wait}; exit 8`);
     session.dispatch(attempt);
-    await session.heard('heartbeat', 100); // past the lease
+    await session.heard('heartbeat', 85); // past the lease
     gate.pass();
     expect((await session.finished(attempt.ref)).result.exitCode).toBe(8);
     expect(await metric(worker, 'hydra_worker_lease_fences_total')).toBe(0);

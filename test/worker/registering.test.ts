@@ -117,18 +117,24 @@ describe('heartbeats', () => {
     expect((await next.heard('heartbeat')).sequence).toBe(1);
   });
 
-  test('a coordinator that stops answering is left for the next one, and commands go on', async () => {
-    const [first, second] = [await ScriptedCoordinator.start(), await ScriptedCoordinator.start()];
-    const { worker } = startWorker([first, second]);
+  test('coordinators that hang are left for one that answers while the lease lasts, and commands go on', async () => {
+    const [first, hanging, third] = [
+      await ScriptedCoordinator.start(),
+      await ScriptedCoordinator.start(),
+      await ScriptedCoordinator.start(),
+    ];
+    const { worker } = startWorker([first, hanging, third]);
     const session = await first.session();
     session.answers = 'silent';
-    await session.accept({ heartbeatIntervalMs: 100, leaseMs: 8_000 });
+    await session.accept({ heartbeatIntervalMs: 100, leaseMs: 9_000 });
     const gate = new Gate();
     const attempt = attemptOf(gate.wait);
     session.dispatch(attempt);
     await session.started(attempt.ref);
-    const next = await second.session();
+    // The second takes the registration and says nothing.
+    const next = await third.session();
     expect((await next.accept()).inHand.map(({ ref }) => ref)).toEqual([attempt.ref]);
+    expect(hanging.sessionCount).toBe(1);
     await session.gone;
     gate.pass();
     await next.finished(attempt.ref);
