@@ -7,8 +7,8 @@ import type { Service } from '../runtime/service.ts';
 import type { Agenda } from './agenda.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { EventHub } from './event-hub.ts';
+import { Loop } from './loop.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
-import { Wake } from './wake.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 
 /** A claimed task that has been due for this long without a free slot is offered to other coordinators. */
@@ -41,61 +41,41 @@ export interface ClaimLoopDeps {
  * Woken by new tasks, new room and time; asks on its own every `pollMs`.
  */
 export class ClaimLoop implements Service {
-  readonly #wake = new Wake();
-  readonly #stopping = new AbortController();
-  #loop: Promise<void> = Promise.resolve();
-  #pass: Promise<unknown> = Promise.resolve();
+  readonly #loop: Loop;
   /** The last pass left something unclaimed for want of room. */
   #starved = true;
 
-  constructor(private readonly deps: ClaimLoopDeps) {}
-
-  start(): Promise<void> {
-    this.#loop = this.#run();
-    return Promise.resolve();
+  constructor(private readonly deps: ClaimLoopDeps) {
+    this.#loop = new Loop({
+      pass: () => this.passOnce(),
+      onError: (error) => {
+        deps.metrics.databaseErrors.inc({ operation: 'claim' });
+        deps.logger.warn({ err: error }, 'could not claim tasks; trying again');
+      },
+    });
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
   /** There may be new tasks. */
   wakeForTasks(): void {
-    this.#wake.wake();
+    this.#loop.wake();
   }
 
   /** There may be more room. */
   wakeForRoom(): void {
-    if (this.#starved) this.#wake.wake();
+    if (this.#starved) this.#loop.wake();
   }
 
   /** Settles when what is being claimed at this moment is on the agenda. */
-  get passUnderWay(): Promise<void> {
-    return this.#pass.then(
-      () => undefined,
-      () => undefined,
-    );
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    let retryMs = 0;
-    while (!signal.aborted) {
-      let waitMs: number;
-      try {
-        const pass = this.passOnce();
-        this.#pass = pass;
-        waitMs = await pass;
-        retryMs = 0;
-      } catch (error) {
-        this.deps.metrics.databaseErrors.inc({ operation: 'claim' });
-        this.deps.logger.warn({ err: error }, 'could not claim tasks; trying again');
-        retryMs = Math.min(2_000, Math.max(100, retryMs * 2));
-        waitMs = retryMs * (0.5 + Math.random());
-      }
-      if (waitMs > 0) await this.#wake.wait(waitMs, signal);
-    }
+  passUnderWay(): Promise<void> {
+    return this.#loop.passUnderWay();
   }
 
   /** One look for due tasks. Returns how long to wait for the next one unless woken; 0: there is more to do. */

@@ -217,7 +217,7 @@ export class Coordinator implements Service {
   #onCancelled(taskId: string): void {
     this.#dropCancelled(taskId);
     // Its claim may be committed and its answer still on the way to us.
-    void this.#claims.passUnderWay.then(() => this.#dropCancelled(taskId));
+    void this.#claims.passUnderWay().then(() => this.#dropCancelled(taskId));
   }
 
   #dropCancelled(taskId: string): void {

@@ -4,8 +4,8 @@ import type { Queryable } from '../db/pool.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import type { DatabaseClock } from './database-clock.ts';
+import { Loop } from './loop.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
-import { Wake } from './wake.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 import type { WorkerSession } from './worker-session.ts';
 
@@ -36,14 +36,12 @@ export interface LeaseKeeperDeps {
 export class LeaseKeeper implements Service {
   /** How often workers are asked to send a heartbeat, and how often the own lease is renewed. */
   readonly intervalMs: number;
-  readonly #wake = new Wake();
-  readonly #stopping = new AbortController();
+  readonly #loop: Loop;
   readonly #beats = new Map<WorkerSession, number>();
   /** When each session last gave a sign of life. */
   readonly #heardAtMs = new Map<WorkerSession, number>();
   readonly #monotonicMs: () => number;
   #coalescing: NodeJS.Timeout | null = null;
-  #loop: Promise<void> = Promise.resolve();
   #validUntilMs = -Infinity;
   #renewedAtMs = -Infinity;
   #steadySinceMs = Infinity;
@@ -53,18 +51,23 @@ export class LeaseKeeper implements Service {
   constructor(private readonly deps: LeaseKeeperDeps) {
     this.intervalMs = Math.floor(deps.leaseMs / 3);
     this.#monotonicMs = deps.monotonicMs ?? (() => performance.now());
+    this.#loop = new Loop({
+      pass: () => this.#renewOnce(),
+      onError: (error) => {
+        deps.metrics.databaseErrors.inc({ operation: 'renew_leases' });
+        deps.logger.warn({ err: error, valid: this.valid }, 'could not renew leases; trying again');
+      },
+    });
   }
 
   /** Begins renewing. Does not wait for PostgreSQL. */
   start(): Promise<void> {
-    this.#loop = this.#run();
-    return Promise.resolve();
+    return this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    await this.#loop.stop();
     if (this.#coalescing !== null) clearTimeout(this.#coalescing);
-    await this.#loop;
   }
 
   /** A session has registered, which counts as its first sign of life. */
@@ -76,7 +79,7 @@ export class LeaseKeeper implements Service {
   beat(session: WorkerSession, sequence: number): void {
     this.#beats.set(session, sequence);
     this.#heardAtMs.set(session, this.#monotonicMs());
-    this.#coalescing ??= setTimeout(() => this.#wake.wake(), Math.min(COALESCE_MS, this.intervalMs / 4));
+    this.#coalescing ??= setTimeout(() => this.#loop.wake(), Math.min(COALESCE_MS, this.intervalMs / 4));
   }
 
   forget(session: WorkerSession): void {
@@ -112,18 +115,9 @@ export class LeaseKeeper implements Service {
     this.deps.onOwning();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    let retryMs = 0;
-    while (!signal.aborted) {
-      this.#endSilentSessions();
-      const renewed = await this.#renewOnce();
-      retryMs = renewed ? 0 : Math.min(2_000, Math.max(200, retryMs * 2));
-      await this.#wake.wait(renewed ? this.intervalMs : retryMs * (0.5 + Math.random()), signal);
-    }
-  }
-
-  async #renewOnce(): Promise<boolean> {
+  /** Throws when PostgreSQL does not take it. */
+  async #renewOnce(): Promise<number> {
+    this.#endSilentSessions();
     const beats = new Map(this.#beats);
     this.#beats.clear();
     if (this.#coalescing !== null) clearTimeout(this.#coalescing);
@@ -141,12 +135,10 @@ export class LeaseKeeper implements Service {
       this.deps.clock.observe(renewal.nowMs, sentAtMs);
       this.#acknowledge(beats, renewal);
       await this.#noteRenewal(renewal, sentAtMs);
-      return true;
+      return this.intervalMs;
     } catch (error) {
-      this.deps.metrics.databaseErrors.inc({ operation: 'renew_leases' });
-      this.deps.logger.warn({ err: error, valid: this.valid }, 'could not renew leases; trying again');
       this.#answerNotRenewed(beats);
-      return false;
+      throw error;
     } finally {
       clearInterval(slow);
     }

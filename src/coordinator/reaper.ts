@@ -7,8 +7,8 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import type { EventHub } from './event-hub.ts';
 import type { Limbo } from './limbo.ts';
+import { Loop } from './loop.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
-import { Wake } from './wake.ts';
 
 /** Two coordinators that wake for the same lease do not meet at the same instant; SKIP LOCKED settles it if they do. */
 const JITTER_MS = 200;
@@ -27,41 +27,29 @@ export interface ReaperDeps {
 
 /** Takes tasks back from workers and coordinators whose lease has ended. Any coordinator may do it, for all. */
 export class Reaper implements Service {
-  readonly #wake = new Wake();
-  readonly #stopping = new AbortController();
-  #loop: Promise<void> = Promise.resolve();
+  readonly #loop: Loop;
 
-  constructor(private readonly deps: ReaperDeps) {}
-
-  start(): Promise<void> {
-    this.#loop = this.#run();
-    return Promise.resolve();
+  constructor(private readonly deps: ReaperDeps) {
+    this.#loop = new Loop({
+      pass: () => this.passOnce(),
+      onError: (error) => {
+        deps.metrics.databaseErrors.inc({ operation: 'reap' });
+        deps.logger.warn({ err: error }, 'could not reap; trying again');
+      },
+    });
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
   /** A session ended or began: what is in limbo may be settled. */
   wake(): void {
-    this.#wake.wake();
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    let waitMs = Math.random() * JITTER_MS;
-    await this.#wake.wait(waitMs, signal);
-    while (!signal.aborted) {
-      try {
-        waitMs = await this.passOnce();
-      } catch (error) {
-        this.deps.metrics.databaseErrors.inc({ operation: 'reap' });
-        this.deps.logger.warn({ err: error }, 'could not reap; trying again');
-        waitMs = 1_000 * (0.5 + Math.random());
-      }
-      await this.#wake.wait(waitMs, signal);
-    }
+    this.#loop.wake();
   }
 
   /** One look at all leases. Returns how long to wait for the next. */

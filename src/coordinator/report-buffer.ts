@@ -7,8 +7,8 @@ import { refKey, type AttemptRef, type FinishedReport, type StartedReport } from
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import type { EventHub } from './event-hub.ts';
+import { Loop } from './loop.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
-import { Wake } from './wake.ts';
 import type { WorkerSession } from './worker-session.ts';
 
 /** One statement carries at most this much. */
@@ -17,6 +17,9 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 /** Reading from workers pauses when more than this waits to be committed. */
 const LIMIT_ENTRIES = 10_000;
 const LIMIT_BYTES = 64 * 1024 * 1024;
+
+/** Nothing waits: until something is added. */
+const IDLE_MS = 60_000;
 
 /** All that is known of one attempt and not yet committed. */
 interface Pending {
@@ -46,11 +49,14 @@ export class ReportBuffer implements Service {
   readonly #pending = new Map<string, Pending>();
   #bytes = 0;
   readonly #paused = new Set<WorkerSession>();
-  readonly #wake = new Wake();
-  readonly #stopping = new AbortController();
-  #loop: Promise<void> = Promise.resolve();
+  readonly #loop: Loop;
 
-  constructor(private readonly deps: ReportBufferDeps) {}
+  constructor(private readonly deps: ReportBufferDeps) {
+    this.#loop = new Loop({
+      pass: () => this.#flushOnce(),
+      onError: (error) => deps.logger.warn({ err: error }, 'could not record reports; keeping them'),
+    });
+  }
 
   get size(): number {
     return this.#pending.size;
@@ -62,15 +68,17 @@ export class ReportBuffer implements Service {
   }
 
   start(): Promise<void> {
-    this.#loop = this.#run();
-    return Promise.resolve();
+    return this.#loop.start();
   }
 
   /** Commits what it can at once, then stops. What PostgreSQL does not take now, workers report again elsewhere. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
-    while (this.#pending.size > 0) if (!(await this.#flushOnce())) break;
+    await this.#loop.stop();
+    try {
+      while (this.#pending.size > 0) await this.#flushOnce();
+    } catch (error) {
+      this.deps.logger.warn({ err: error, reports: this.#pending.size }, 'could not record the last reports');
+    }
   }
 
   add(session: WorkerSession, started: readonly StartedReport[], finished: readonly FinishedReport[]): void {
@@ -85,7 +93,7 @@ export class ReportBuffer implements Service {
       this.deps.metrics.backpressure.inc();
       session.pause();
     }
-    this.#wake.wake();
+    this.#loop.wake();
   }
 
   #entry(session: WorkerSession, ref: AttemptRef): Pending {
@@ -109,31 +117,17 @@ export class ReportBuffer implements Service {
     return this.#pending.size > LIMIT_ENTRIES * share || this.#bytes > LIMIT_BYTES * share;
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    let retryMs = 0;
-    while (!signal.aborted) {
-      if (this.#pending.size === 0) {
-        await this.#wake.wait(60_000, signal);
-        continue;
-      }
-      const flushed = await this.#flushOnce();
-      retryMs = flushed ? 0 : Math.min(2_000, Math.max(100, retryMs * 2));
-      if (!flushed) await new Wake().wait(retryMs * (0.5 + Math.random()), signal);
-    }
-  }
-
-  /** Commits one batch. False when PostgreSQL did not take it; it is kept then. */
-  async #flushOnce(): Promise<boolean> {
+  /** Commits one batch. Throws when PostgreSQL cannot take it now; it is kept then. */
+  async #flushOnce(): Promise<number> {
+    if (this.#pending.size === 0) return IDLE_MS;
     const batch = this.#take();
     try {
       await this.#commit(batch);
     } catch (error) {
       this.deps.metrics.databaseErrors.inc({ operation: 'record_reports' });
       if (isTransient(error)) {
-        this.deps.logger.warn({ err: error, reports: batch.length }, 'could not record reports; keeping them');
         this.#putBack(batch);
-        return false;
+        throw error;
       }
       this.deps.logger.error(
         { err: error, reports: batch.length },
@@ -145,7 +139,7 @@ export class ReportBuffer implements Service {
       for (const session of this.#paused) session.resume();
       this.#paused.clear();
     }
-    return true;
+    return this.#pending.size === 0 ? IDLE_MS : 0;
   }
 
   #take(): Pending[] {

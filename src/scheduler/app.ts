@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from '../runtime/logger.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import { closeConnections } from './connections.ts';
 import { translateFrameworkError } from './framework-faults.ts';
 import { guardHost } from './host-guard.ts';
 import { acceptJsonOnly } from './json-body.ts';
@@ -54,17 +55,7 @@ export async function buildApp(services: Services, options: AppOptions): Promise
     clientErrorHandler: answerBrokenRequest,
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  let closing = false;
-  app.addHook('preClose', (done) => {
-    closing = true;
-    done();
-  });
-  // Otherwise a connection whose request was under way stays open, and the stop waits for it.
-  app.addHook('onSend', (_request, reply, payload, done) => {
-    if (closing) reply.header('connection', 'close');
-    done(null, payload);
-  });
-
+  closeConnections(app);
   app.setErrorHandler(sendProblem);
   app.setValidatorCompiler(compileValidator);
   acceptJsonOnly(app);

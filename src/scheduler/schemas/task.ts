@@ -12,12 +12,7 @@ export const TaskId = Type.String({
   examples: ['01956c3e-7b1a-7c3d-9e4f-0123456789ab'],
 });
 
-export const TaskInputSchema = {
-  ...TaskInput,
-  $id: 'TaskInput',
-  description: 'What is submitted.',
-  examples: [{ command: 'echo hello', scheduled_at: '2030-01-31T09:00:00Z' }],
-};
+export const TaskInputSchema = { ...TaskInput, $id: 'TaskInput', description: 'What is submitted.' };
 
 const Labels = Type.Unsafe<Readonly<Record<string, string>>>({
   type: 'object',

@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest';
+import type { InsertedTask } from '../../src/db/insert-tasks.ts';
+import type { NewTask } from '../../src/domain/task-input.ts';
+import { InsertBatcher } from '../../src/scheduler/insert-batcher.ts';
+import { newTask } from '../db/support/rows.ts';
+
+/** A store whose statements end when the test says so. */
+class ManualStore {
+  readonly statements: { tasks: readonly NewTask[]; end: (error?: Error) => void }[] = [];
+
+  readonly store = (tasks: readonly NewTask[]): Promise<InsertedTask[]> =>
+    new Promise((resolve, reject) => {
+      const end = (error?: Error) => {
+        if (error === undefined) resolve(tasks.map(({ command }) => ({ id: command, created: true, due: false })));
+        else reject(error);
+      };
+      this.statements.push({ tasks, end });
+    });
+
+  commands(): string[][] {
+    return this.statements.map(({ tasks }) => tasks.map(({ command }) => command));
+  }
+}
+
+const task = (command: string) => newTask({ command });
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const rowFault = Object.assign(new Error('violates a check'), { code: '23514' });
+
+describe('InsertBatcher', () => {
+  test('sends the first task at once, and what comes meanwhile together, in order', async () => {
+    const manual = new ManualStore();
+    const batcher = new InsertBatcher(manual.store);
+    const answers = ['a', 'b', 'c'].map((command) => batcher.submit(task(command)));
+    expect(manual.commands()).toEqual([['a']]);
+    expect(batcher.depth).toBe(2);
+    manual.statements[0]?.end();
+    expect(await answers[0]).toMatchObject({ id: 'a' });
+    await turn();
+    expect(manual.commands()).toEqual([['a'], ['b', 'c']]);
+    manual.statements[1]?.end();
+    expect((await Promise.all(answers)).map(({ id }) => id)).toEqual(['a', 'b', 'c']);
+    expect(batcher.depth).toBe(0);
+  });
+
+  test('starts again after a pause, also from within an answer', async () => {
+    const store = (tasks: readonly NewTask[]) =>
+      Promise.resolve(tasks.map(({ command }) => ({ id: command, created: true, due: false })));
+    const batcher = new InsertBatcher(store);
+    const next = await batcher.submit(task('a')).then(() => batcher.submit(task('b')));
+    expect(next.id).toBe('b');
+    await turn();
+    expect((await batcher.submit(task('c'))).id).toBe('c');
+  });
+
+  test('sends no more than a thousand tasks, or a few megabytes, with one statement', async () => {
+    const manual = new ManualStore();
+    const batcher = new InsertBatcher(manual.store);
+    const small = Array.from({ length: 1_501 }, () => batcher.submit(task('x')));
+    manual.statements[0]?.end();
+    await turn();
+    expect(manual.statements[1]?.tasks).toHaveLength(1_000);
+    manual.statements[1]?.end();
+    await turn();
+    expect(manual.statements[2]?.tasks).toHaveLength(500);
+    const large = Array.from({ length: 100 }, () => batcher.submit(task('y'.repeat(100_000))));
+    manual.statements[2]?.end();
+    await turn();
+    expect(manual.statements[3]?.tasks).toHaveLength(41);
+    for (let i = 3; i < 6; i++) {
+      manual.statements[i]?.end();
+      await turn();
+    }
+    await Promise.all([...small, ...large]);
+  });
+
+  test("lets a fault of one row be that row's alone", async () => {
+    const manual = new ManualStore();
+    const batcher = new InsertBatcher(manual.store);
+    const answers = ['first', 'good', 'bad', 'fine'].map((command) => batcher.submit(task(command)));
+    const settled = Promise.allSettled(answers);
+    manual.statements[0]?.end();
+    await turn();
+    manual.statements[1]?.end(rowFault);
+    for (const [i, error] of [undefined, rowFault, undefined].entries()) {
+      await turn();
+      manual.statements[i + 2]?.end(error);
+    }
+    expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(manual.commands()).toEqual([['first'], ['good', 'bad', 'fine'], ['good'], ['bad'], ['fine']]);
+  });
+
+  test('tells everybody when PostgreSQL is away, and tries nothing twice', async () => {
+    const manual = new ManualStore();
+    const batcher = new InsertBatcher(manual.store);
+    const answers = ['a', 'b', 'c'].map((command) => batcher.submit(task(command)));
+    const settled = Promise.allSettled(answers);
+    const away = Object.assign(new Error('away'), { code: '57P01' });
+    manual.statements[0]?.end(away);
+    await turn();
+    manual.statements[1]?.end(away);
+    const reasons = (await settled).map((answer): unknown => (answer.status === 'rejected' ? answer.reason : null));
+    expect(reasons).toEqual([away, away, away]);
+    expect(manual.statements).toHaveLength(2);
+  });
+
+  test('refuses what it has no room for', async () => {
+    const manual = new ManualStore();
+    const batcher = new InsertBatcher(manual.store, 2);
+    const answers = ['a', 'b', 'c'].map((command) => batcher.submit(task(command)));
+    await expect(batcher.submit(task('d'))).rejects.toMatchObject({ code: 'unavailable' });
+    manual.statements[0]?.end();
+    await turn();
+    manual.statements[1]?.end();
+    expect(await Promise.all(answers)).toHaveLength(3);
+  });
+
+  test('stops when all is answered', async () => {
+    const manual = new ManualStore();
+    const batcher = new InsertBatcher(manual.store);
+    await batcher.stop();
+    const answers = ['a', 'b'].map((command) => batcher.submit(task(command)));
+    let stopped = false;
+    const stopping = batcher.stop().then(() => (stopped = true));
+    manual.statements[0]?.end();
+    await turn();
+    expect(stopped).toBe(false);
+    manual.statements[1]?.end();
+    await stopping;
+    await Promise.all(answers);
+  });
+});

@@ -1,0 +1,74 @@
+import type { LightMyRequestResponse } from 'fastify';
+import { pino } from 'pino';
+import type pg from 'pg';
+import { createPool } from '../../../src/db/pool.ts';
+import { buildApp } from '../../../src/scheduler/app.ts';
+import { buildServices, type App, type Services } from '../../../src/scheduler/services.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+
+export interface TestApp {
+  readonly app: App;
+  readonly services: Services;
+  /** The app's own, not the test's. */
+  readonly pool: pg.Pool;
+  /** Lines at `warn` and above. */
+  readonly log: readonly { readonly level: number; readonly msg: string }[];
+  close(): Promise<void>;
+}
+
+/** The REST API on a database, not listening. */
+export async function startApp(url: string, allowedHosts: readonly string[] | null = []): Promise<TestApp> {
+  const log: { level: number; msg: string }[] = [];
+  const write = (line: string) => log.push(JSON.parse(line) as { level: number; msg: string });
+  const logger = pino({ level: 'warn' }, { write });
+  const pool = createPool({ url, size: 5, applicationName: 'app under test', onIdleError: () => undefined });
+  const services = buildServices(pool, logger);
+  const app = await buildApp(services, { logger, allowedHosts });
+  const close = async () => {
+    await app.close();
+    await services.batcher.stop();
+    await services.announcer.stop();
+    await pool.end();
+  };
+  return { app, services, pool, log, close };
+}
+
+export interface AppOnDatabase extends TestApp {
+  readonly database: TestDatabase;
+}
+
+/** The REST API on a database of its own. */
+export async function startAppOnDatabase(): Promise<AppOnDatabase> {
+  const database = await createTestDatabase();
+  const started = await startApp(database.url);
+  const close = async () => {
+    await started.close();
+    await database.close();
+  };
+  return { ...started, database, close };
+}
+
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly errors: readonly { readonly field: string; readonly message: string }[];
+}
+
+/** The problem in an answer; throws when there is none. */
+export function problemOf(response: LightMyRequestResponse): ProblemBody {
+  const type = response.headers['content-type'];
+  if (type !== 'application/problem+json; charset=utf-8') {
+    throw new Error(`expected a problem, got ${response.statusCode} ${String(type)}: ${response.body}`);
+  }
+  const problem = response.json<ProblemBody>();
+  if (problem.status !== response.statusCode) throw new Error(`${problem.status} is not ${response.statusCode}`);
+  return problem;
+}
+
+/** Field → message. */
+export function faultsOf(response: LightMyRequestResponse): Record<string, string> {
+  return Object.fromEntries(problemOf(response).errors.map(({ field, message }) => [field, message]));
+}
