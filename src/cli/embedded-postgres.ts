@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 import pg from 'pg';
 import type { Service } from '../runtime/service.ts';
+import { CliError } from './cli-error.ts';
+import { lockFolder } from './folder-lock.ts';
 import { findBinaries } from './postgres/binaries.ts';
 import { DATABASE, dataFolder, prepareCluster, reachableFolder, systemFolder } from './postgres/data-folder.ts';
 import { stopLeftover } from './postgres/leftover.ts';
 import { serverUser } from './postgres/os-user.ts';
 import { freePort, startServer, type Server } from './postgres/server.ts';
-import { lockFolder } from './folder-lock.ts';
 
 export interface EmbeddedPostgresOptions {
   /** Where the data is kept; made when it is not there. */
@@ -56,7 +57,7 @@ export class EmbeddedPostgres implements Service {
       await this.#opening;
     } catch (error) {
       await this.stop();
-      throw error;
+      throw isSystemError(error) ? this.#unusable(error) : error;
     }
     void this.#server?.exited.then((how) => {
       if (!this.#abort.signal.aborted) this.#options.onExit?.(how);
@@ -75,8 +76,9 @@ export class EmbeddedPostgres implements Service {
   async #open(signal: AbortSignal): Promise<void> {
     const notice = this.#options.onNotice ?? (() => undefined);
     const requested = resolve(this.#options.folder);
-    const user = serverUser(dataFolder(requested).cluster);
-    const folder = dataFolder(reachableFolder(requested, user));
+    this.#folder = requested;
+    const folder = dataFolder(reachableFolder(requested, serverUser(dataFolder(requested).cluster)));
+    const user = serverUser(folder.cluster);
     this.#folder = folder.path;
     if (folder.path !== requested) {
       notice(`the user ${user?.name ?? ''}, which PostgreSQL runs as, cannot reach ${requested}; using ${folder.path}`);
@@ -94,6 +96,12 @@ export class EmbeddedPostgres implements Service {
     await ensureDatabase(this.#url);
   }
 
+  #unusable(error: Error): CliError {
+    return new CliError(`cannot use the data folder ${this.#folder}: ${error.message}; name another with --data-dir`, {
+      cause: error,
+    });
+  }
+
   async #stop(mode: 'fast' | 'immediate'): Promise<void> {
     this.#abort.abort();
     // What it threw is for the caller of start.
@@ -101,6 +109,11 @@ export class EmbeddedPostgres implements Service {
     await this.#server?.stop(mode);
     await this.#unlock?.();
   }
+}
+
+/** Such as "permission denied" or "no space left on device". */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** initdb makes only the databases of PostgreSQL itself. */

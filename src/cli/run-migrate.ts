@@ -1,6 +1,7 @@
 import { ConfigError, type Environment } from '../runtime/config.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { EXIT } from '../runtime/process.ts';
+import { CliError } from './cli-error.ts';
 import { readMigrateConfig } from './migrate-config.ts';
 import { waitAndMigrate } from './wait-and-migrate.ts';
 
@@ -14,13 +15,8 @@ export async function runMigrate(env: Environment, given: Environment): Promise<
     process.stdout.write('the database is up to date\n');
     return EXIT.ok;
   } catch (error) {
-    if (error instanceof ConfigError) {
-      process.stderr.write(`hydra: ${error.message}\n`);
-      return EXIT.misconfigured;
-    }
-    // A host with several addresses fails with several errors.
-    const causes = error instanceof AggregateError ? error.errors : [error];
-    process.stderr.write(`hydra: could not migrate: ${causes.map((cause) => (cause as Error).message).join('; ')}\n`);
-    return EXIT.failed;
+    if (!(error instanceof ConfigError) && !(error instanceof CliError)) throw error;
+    process.stderr.write(`hydra: ${error.message}\n`);
+    return error instanceof ConfigError ? EXIT.misconfigured : EXIT.failed;
   }
 }

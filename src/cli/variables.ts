@@ -65,6 +65,7 @@ export function unknownVariables(env: Environment): string[] {
   const unknown = Object.keys(env).filter((name) => name.startsWith('HYDRA_') && !known.includes(name));
   return unknown.map((name) => {
     const meant = nearest(name, known);
-    return `${name} is not a variable of Hydra and has no effect${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+    return `${name} is not a variable of Hydra and has no effect${hint}`;
   });
 }

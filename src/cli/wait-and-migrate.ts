@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { migrate } from '../db/migrate.ts';
 import { isTransient } from '../db/unavailable.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { CliError } from './cli-error.ts';
 
 const RETRY_MS = 500;
 
@@ -16,7 +17,7 @@ export interface WaitAndMigrateOptions {
 
 /**
  * Applies the migrations once PostgreSQL answers, and returns their names.
- * @throws what the last try threw.
+ * @throws CliError with what the last try said.
  */
 export async function waitAndMigrate({ url, logger, waitMs, signal }: WaitAndMigrateOptions): Promise<string[]> {
   const deadline = performance.now() + waitMs;
@@ -24,9 +25,17 @@ export async function waitAndMigrate({ url, logger, waitMs, signal }: WaitAndMig
     try {
       return await migrate(url, { logger });
     } catch (error) {
-      if (!isTransient(error) || performance.now() > deadline) throw error;
-      if (!told) logger.info({ err: error }, 'PostgreSQL does not answer yet; waiting for it');
+      if (!isTransient(error) || performance.now() > deadline) {
+        throw new CliError(`could not bring the database up to date: ${reason(error)}`, { cause: error });
+      }
+      if (!told) logger.info({ reason: reason(error) }, 'PostgreSQL does not answer yet; waiting for it');
       await delay(RETRY_MS, undefined, signal === undefined ? {} : { signal });
     }
   }
+}
+
+function reason(error: unknown): string {
+  // A host with several addresses fails with several errors.
+  const causes: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return causes.map((cause) => (cause instanceof Error ? cause.message : String(cause))).join('; ');
 }

@@ -46,7 +46,7 @@ export function findBinaries(user: OsUser | undefined, copyTo: string, installed
   const copy = join(copyTo, `postgres-${packageVersion(installed)}`);
   const earlier = tryBinaries(copy, user);
   if (earlier.ok) return earlier.binaries;
-  copyBinaries(installed, copy);
+  copyBinaries(installed, copy, user);
   const last = tryBinaries(copy, user);
   if (last.ok) return last.binaries;
   throw new CliError(`the embedded PostgreSQL does not run on this machine (${last.why}); set DATABASE_URL instead`);
@@ -103,7 +103,7 @@ function complete(folder: string): void {
 }
 
 /** Copies to the side and renames, so that a copy is whole or not there. */
-function copyBinaries(installed: string, copy: string): void {
+function copyBinaries(installed: string, copy: string, user: OsUser | undefined): void {
   const side = `${copy}.${process.pid}`;
   const native = join(side, 'native');
   mkdirSync(side, { recursive: true, mode: 0o755 });
@@ -111,6 +111,8 @@ function copyBinaries(installed: string, copy: string): void {
     cpSync(installed, native, { recursive: true, verbatimSymlinks: true });
     openUp(side);
     complete(native);
+    // Another process may have been quicker; what it made is in use then.
+    if (tryBinaries(copy, user).ok) return;
     rmSync(copy, { recursive: true, force: true });
     renameSync(native, copy);
   } finally {

@@ -5,6 +5,7 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -22,6 +23,9 @@ const SYSTEM_FOLDER = '/var/lib/hydra';
 
 /** The user and the database in PostgreSQL. */
 export const DATABASE = 'hydra';
+
+/** Where a cluster is made, before it gets its name. */
+const SIDE = 'postgres.new-';
 
 /** The files of an embedded PostgreSQL, under the folder that the user named or one in its place. */
 export interface DataFolder {
@@ -92,9 +96,10 @@ export async function prepareCluster(
   writeFileSync(folder.passwordFile, `${password}\n`, { mode: 0o600, flag: 'wx' });
   if (user !== undefined) chownSync(folder.passwordFile, user.uid, user.gid);
 
-  const side = join(folder.path, 'postgres.new');
-  rmSync(side, { recursive: true, force: true });
-  mkdirSync(side, { mode: 0o700 });
+  for (const name of readdirSync(folder.path).filter((entry) => entry.startsWith(SIDE))) {
+    rmSync(join(folder.path, name), { recursive: true, force: true });
+  }
+  const side = mkdtempSync(join(folder.path, SIDE));
   if (user !== undefined) chownSync(side, user.uid, user.gid);
   await initdb(side, folder.passwordFile, binaries, user, signal);
   renameSync(side, folder.cluster);

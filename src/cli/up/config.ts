@@ -69,8 +69,8 @@ export const upFlags = {
 } as const satisfies Flags;
 
 /**
- * Reads the configuration of the cluster from the environment and the flags `given`, which win, and that of each part, so that a fault of any part shows before anything is
- * started.
+ * Reads the configuration of the cluster from the environment and the flags `given`, which win. Reads that of each
+ * part, too, so that a fault of any part shows before anything is started.
  * @throws ConfigError naming every fault by its flag, where one was given, or its variable.
  */
 export function readUpConfig(environment: Environment, given: Environment): UpConfig {

@@ -19,7 +19,7 @@ export async function claimPort(address: Address, flag: string): Promise<Address
     throw new CliError(
       (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
         ? `${where} is in use; stop what listens there, or give another port with ${flag}`
-        : `cannot listen on ${where}: ${(error as Error).message}; give another port with ${flag}`,
+        : `cannot listen on ${where}: ${(error as Error).message}`,
     );
   } finally {
     await new Promise((resolve) => server.close(resolve));

@@ -8,7 +8,8 @@ import { LogStream } from './log-stream.ts';
 import { welcome } from './welcome.ts';
 
 /**
- * `hydra up`: runs a whole cluster until it is told to stop, or until the parent that holds its IPC channel is gone. Ends the process with a status of {@link EXIT}.
+ * `hydra up`: runs a whole cluster until it is told to stop, or until the parent that holds its IPC channel is gone.
+ * Ends the process with a status of {@link EXIT}.
  */
 export async function runUp(env: Environment, given: Environment): Promise<void> {
   let config: UpConfig;
@@ -61,7 +62,8 @@ export async function runUp(env: Environment, given: Environment): Promise<void>
     process.exit(EXIT.failed);
   }
   if (cluster.details === undefined) return;
-  process.stdout.write(welcome(cluster.details));
+  if (config.log.format === 'json') logger.info(cluster.details, 'ready');
+  else process.stdout.write(welcome(cluster.details));
   const { restUrl, grpcAddress } = cluster.details;
   process.send?.({ kind: 'ready', details: { url: restUrl, address: grpcAddress } } satisfies ReadyMessage);
 }
