@@ -16,7 +16,7 @@ import type { SubmitTaskRequest__Output } from '../rpc/generated/hydra/v1/Submit
 import { toServiceError } from '../rpc/status-mapping.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Agenda } from './agenda.ts';
-import { toTimestamp, toWireTask, toWireWorker } from './debug-task.ts';
+import { formatInstant, toWireTask, toWireWorker } from './debug-task.ts';
 import type { EventHub } from './event-hub.ts';
 import { EventStream } from './event-stream.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
@@ -98,7 +98,7 @@ export class DebugService {
       attempt: task.attempt,
       queue: task.queue,
       stage,
-      due_at: toTimestamp(new Date(task.dueAtMs)),
+      due_at: formatInstant(new Date(task.dueAtMs)),
       worker_id: '',
     }));
     const sent = this.deps.registry.all().flatMap((session) =>
@@ -108,7 +108,7 @@ export class DebugService {
         // Brought along from another coordinator: only the token is known here.
         queue: task?.queue ?? '',
         stage,
-        due_at: task === null ? null : toTimestamp(new Date(task.dueAtMs)),
+        due_at: task === null ? '' : formatInstant(new Date(task.dueAtMs)),
         worker_id: session.workerId,
       })),
     );

@@ -2,15 +2,12 @@ import type { TaskRow } from '../db/task-row.ts';
 import type { WorkerRow } from '../db/list-workers.ts';
 import type { Task } from '../rpc/generated/hydra/v1/Task.ts';
 import type { Worker } from '../rpc/generated/hydra/v1/Worker.ts';
-import type { Timestamp } from '../rpc/generated/google/protobuf/Timestamp.ts';
 
 /** Rows as the debugging service shows them. */
 
-export function toTimestamp(instant: Date | null): Timestamp | null {
-  if (instant === null) return null;
-  const ms = instant.getTime();
-  const seconds = Math.floor(ms / 1000);
-  return { seconds, nanos: (ms - seconds * 1000) * 1e6 };
+/** ISO 8601, as the API writes instants everywhere. */
+export function formatInstant(instant: Date | null): string {
+  return instant === null ? '' : instant.toISOString();
 }
 
 export function toWireTask(row: TaskRow): Task {
@@ -22,15 +19,15 @@ export function toWireTask(row: TaskRow): Task {
     priority: row.priority,
     labels: { ...row.labels },
     attempt: row.attempt,
-    scheduled_at: toTimestamp(row.scheduledAt),
-    due_at: toTimestamp(row.dueAt),
-    created_at: toTimestamp(row.createdAt),
-    picked_at: toTimestamp(row.pickedAt),
-    started_at: toTimestamp(row.startedAt),
-    completed_at: toTimestamp(row.completedAt),
-    failed_at: toTimestamp(row.failedAt),
-    cancelled_at: toTimestamp(row.cancelledAt),
-    expired_at: toTimestamp(row.expiredAt),
+    scheduled_at: formatInstant(row.scheduledAt),
+    due_at: formatInstant(row.dueAt),
+    created_at: formatInstant(row.createdAt),
+    picked_at: formatInstant(row.pickedAt),
+    started_at: formatInstant(row.startedAt),
+    completed_at: formatInstant(row.completedAt),
+    failed_at: formatInstant(row.failedAt),
+    cancelled_at: formatInstant(row.cancelledAt),
+    expired_at: formatInstant(row.expiredAt),
     worker_id: row.workerId ?? '',
     ...(row.exitCode === null ? {} : { exit_code: row.exitCode }),
     ...(row.signal === null ? {} : { signal: row.signal }),
@@ -52,8 +49,8 @@ export function toWireWorker(row: WorkerRow): Worker {
     queues: [...row.queues],
     draining: row.state === 'draining',
     coordinator_id: row.coordinatorId,
-    connected_at: toTimestamp(row.connectedAt),
-    last_heartbeat_at: toTimestamp(row.lastHeartbeatAt),
-    lease_until: toTimestamp(row.leaseUntil),
+    connected_at: formatInstant(row.connectedAt),
+    last_heartbeat_at: formatInstant(row.lastHeartbeatAt),
+    lease_until: formatInstant(row.leaseUntil),
   };
 }

@@ -1,7 +1,7 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Event } from '../rpc/generated/hydra/v1/Event.ts';
 import type { WatchEventsRequest__Output } from '../rpc/generated/hydra/v1/WatchEventsRequest.ts';
-import { toTimestamp } from './debug-task.ts';
+import { formatInstant } from './debug-task.ts';
 import type { EventHub, HubEvent } from './event-hub.ts';
 
 /** Events that wait for one reader; further ones are counted and dropped. */
@@ -54,7 +54,7 @@ export class EventStream {
 function toWire(event: HubEvent, nowMs: number): Event {
   return {
     // Before PostgreSQL's clock was read there is only our own.
-    at: toTimestamp(new Date(Number.isFinite(nowMs) ? nowMs : Date.now())),
+    at: formatInstant(new Date(Number.isFinite(nowMs) ? nowMs : Date.now())),
     kind: event.kind,
     task_id: event.taskId ?? '',
     attempt: event.attempt ?? 0,

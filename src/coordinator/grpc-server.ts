@@ -1,7 +1,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
-import { CHANNEL_OPTIONS, protoDefinition, services } from '../rpc/load-proto.ts';
+import { CHANNEL_OPTIONS, services } from '../rpc/load-proto.ts';
+import { reflectionService } from '../rpc/reflection.ts';
 import type { DebugHandlers } from '../rpc/generated/hydra/v1/Debug.ts';
 import type { CoordinatorHandlers } from '../rpc/generated/hydra/v1/Coordinator.ts';
 import type { Service } from '../runtime/service.ts';
@@ -28,7 +28,7 @@ export class GrpcServer implements Service {
     this.#server.addService(Coordinator.service, options.coordinator);
     this.#server.addService(Debug.service, options.debug);
     this.#health.addToServer(this.#server);
-    new ReflectionService(protoDefinition()).addToServer(this.#server);
+    reflectionService().addToServer(this.#server);
   }
 
   /** `host:port` it listens on, once started. */

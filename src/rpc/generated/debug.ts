@@ -1,7 +1,6 @@
 import type * as grpc from '@grpc/grpc-js';
 import type { EnumTypeDefinition, MessageTypeDefinition } from '@grpc/proto-loader';
 
-import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from './google/protobuf/Timestamp.ts';
 import type { CancelTaskRequest as _hydra_v1_CancelTaskRequest, CancelTaskRequest__Output as _hydra_v1_CancelTaskRequest__Output } from './hydra/v1/CancelTaskRequest.ts';
 import type { DebugClient as _hydra_v1_DebugClient, DebugDefinition as _hydra_v1_DebugDefinition } from './hydra/v1/Debug.ts';
 import type { DrainWorkerRequest as _hydra_v1_DrainWorkerRequest, DrainWorkerRequest__Output as _hydra_v1_DrainWorkerRequest__Output } from './hydra/v1/DrainWorkerRequest.ts';
@@ -25,16 +24,14 @@ type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> 
 };
 
 export interface ProtoGrpcType {
-  google: {
-    protobuf: {
-      Timestamp: MessageTypeDefinition<_google_protobuf_Timestamp, _google_protobuf_Timestamp__Output>
-    }
-  }
   hydra: {
     v1: {
       CancelTaskRequest: MessageTypeDefinition<_hydra_v1_CancelTaskRequest, _hydra_v1_CancelTaskRequest__Output>
       /**
        * For people with grpcurl. Programs use the REST API.
+       * 
+       * Instants are text, ISO 8601 in UTC with milliseconds, and empty when they have not come about. Not
+       * google.protobuf.Timestamp: server reflection does not carry files that others import, and grpcurl needs them.
        * 
        * Errors carry a gRPC status and a text that names the field and what would be right:
        * INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION (not possible in the task's state),

@@ -21,6 +21,9 @@ import type { WorkerDetail as _hydra_v1_WorkerDetail, WorkerDetail__Output as _h
 /**
  * For people with grpcurl. Programs use the REST API.
  * 
+ * Instants are text, ISO 8601 in UTC with milliseconds, and empty when they have not come about. Not
+ * google.protobuf.Timestamp: server reflection does not carry files that others import, and grpcurl needs them.
+ * 
  * Errors carry a gRPC status and a text that names the field and what would be right:
  * INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION (not possible in the task's state),
  * UNAVAILABLE (PostgreSQL cannot be reached; try again).
@@ -150,6 +153,9 @@ export interface DebugClient extends grpc.Client {
 
 /**
  * For people with grpcurl. Programs use the REST API.
+ * 
+ * Instants are text, ISO 8601 in UTC with milliseconds, and empty when they have not come about. Not
+ * google.protobuf.Timestamp: server reflection does not carry files that others import, and grpcurl needs them.
  * 
  * Errors carry a gRPC status and a text that names the field and what would be right:
  * INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION (not possible in the task's state),

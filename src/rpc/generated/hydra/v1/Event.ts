@@ -1,10 +1,9 @@
 // Original file: proto/hydra/v1/debug.proto
 
-import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.ts';
 import type { EventKind as _hydra_v1_EventKind, EventKind__Output as _hydra_v1_EventKind__Output } from '../../hydra/v1/EventKind.ts';
 
 export interface Event {
-  'at'?: (_google_protobuf_Timestamp | null);
+  'at'?: (string);
   'kind'?: (_hydra_v1_EventKind);
   'task_id'?: (string);
   'attempt'?: (number);
@@ -25,7 +24,7 @@ export interface Event {
 }
 
 export interface Event__Output {
-  'at': (_google_protobuf_Timestamp__Output | null);
+  'at': (string);
   'kind': (_hydra_v1_EventKind__Output);
   'task_id': (string);
   'attempt': (number);

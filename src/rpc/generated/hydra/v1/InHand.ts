@@ -1,6 +1,5 @@
 // Original file: proto/hydra/v1/debug.proto
 
-import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.ts';
 
 export interface InHand {
   'task_id'?: (string);
@@ -10,7 +9,7 @@ export interface InHand {
    * "waiting" (for its instant), "ready" (due, no free slot), "dispatched" (sent to the worker) or "started".
    */
   'stage'?: (string);
-  'due_at'?: (_google_protobuf_Timestamp | null);
+  'due_at'?: (string);
   /**
    * Set once dispatched.
    */
@@ -25,7 +24,7 @@ export interface InHand__Output {
    * "waiting" (for its instant), "ready" (due, no free slot), "dispatched" (sent to the worker) or "started".
    */
   'stage': (string);
-  'due_at': (_google_protobuf_Timestamp__Output | null);
+  'due_at': (string);
   /**
    * Set once dispatched.
    */

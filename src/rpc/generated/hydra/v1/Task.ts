@@ -1,9 +1,8 @@
 // Original file: proto/hydra/v1/debug.proto
 
-import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.ts';
 
 /**
- * A task as REST shows it. Timestamps that have not come about are not set.
+ * A task as REST shows it.
  */
 export interface Task {
   'id'?: (string);
@@ -19,15 +18,15 @@ export interface Task {
    * The number of the newest attempt; 0 before the first.
    */
   'attempt'?: (number);
-  'scheduled_at'?: (_google_protobuf_Timestamp | null);
-  'due_at'?: (_google_protobuf_Timestamp | null);
-  'created_at'?: (_google_protobuf_Timestamp | null);
-  'picked_at'?: (_google_protobuf_Timestamp | null);
-  'started_at'?: (_google_protobuf_Timestamp | null);
-  'completed_at'?: (_google_protobuf_Timestamp | null);
-  'failed_at'?: (_google_protobuf_Timestamp | null);
-  'cancelled_at'?: (_google_protobuf_Timestamp | null);
-  'expired_at'?: (_google_protobuf_Timestamp | null);
+  'scheduled_at'?: (string);
+  'due_at'?: (string);
+  'created_at'?: (string);
+  'picked_at'?: (string);
+  'started_at'?: (string);
+  'completed_at'?: (string);
+  'failed_at'?: (string);
+  'cancelled_at'?: (string);
+  'expired_at'?: (string);
   'worker_id'?: (string);
   'exit_code'?: (number);
   'signal'?: (string);
@@ -45,7 +44,7 @@ export interface Task {
 }
 
 /**
- * A task as REST shows it. Timestamps that have not come about are not set.
+ * A task as REST shows it.
  */
 export interface Task__Output {
   'id': (string);
@@ -61,15 +60,15 @@ export interface Task__Output {
    * The number of the newest attempt; 0 before the first.
    */
   'attempt': (number);
-  'scheduled_at': (_google_protobuf_Timestamp__Output | null);
-  'due_at': (_google_protobuf_Timestamp__Output | null);
-  'created_at': (_google_protobuf_Timestamp__Output | null);
-  'picked_at': (_google_protobuf_Timestamp__Output | null);
-  'started_at': (_google_protobuf_Timestamp__Output | null);
-  'completed_at': (_google_protobuf_Timestamp__Output | null);
-  'failed_at': (_google_protobuf_Timestamp__Output | null);
-  'cancelled_at': (_google_protobuf_Timestamp__Output | null);
-  'expired_at': (_google_protobuf_Timestamp__Output | null);
+  'scheduled_at': (string);
+  'due_at': (string);
+  'created_at': (string);
+  'picked_at': (string);
+  'started_at': (string);
+  'completed_at': (string);
+  'failed_at': (string);
+  'cancelled_at': (string);
+  'expired_at': (string);
   'worker_id': (string);
   'exit_code'?: (number);
   'signal'?: (string);

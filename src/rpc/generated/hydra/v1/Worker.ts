@@ -1,6 +1,5 @@
 // Original file: proto/hydra/v1/debug.proto
 
-import type { Timestamp as _google_protobuf_Timestamp, Timestamp__Output as _google_protobuf_Timestamp__Output } from '../../google/protobuf/Timestamp.ts';
 
 export interface Worker {
   'worker_id'?: (string);
@@ -22,12 +21,12 @@ export interface Worker {
    * The coordinator it is connected to, or was last.
    */
   'coordinator_id'?: (string);
-  'connected_at'?: (_google_protobuf_Timestamp | null);
-  'last_heartbeat_at'?: (_google_protobuf_Timestamp | null);
+  'connected_at'?: (string);
+  'last_heartbeat_at'?: (string);
   /**
    * Past this its tasks go back, unless it is renewed.
    */
-  'lease_until'?: (_google_protobuf_Timestamp | null);
+  'lease_until'?: (string);
 }
 
 export interface Worker__Output {
@@ -50,10 +49,10 @@ export interface Worker__Output {
    * The coordinator it is connected to, or was last.
    */
   'coordinator_id': (string);
-  'connected_at': (_google_protobuf_Timestamp__Output | null);
-  'last_heartbeat_at': (_google_protobuf_Timestamp__Output | null);
+  'connected_at': (string);
+  'last_heartbeat_at': (string);
   /**
    * Past this its tasks go back, unless it is renewed.
    */
-  'lease_until': (_google_protobuf_Timestamp__Output | null);
+  'lease_until': (string);
 }

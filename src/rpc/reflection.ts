@@ -1,0 +1,68 @@
+import { ReflectionService } from '@grpc/reflection';
+import {
+  loadSync,
+  type AnyDefinition,
+  type EnumTypeDefinition,
+  type MessageTypeDefinition,
+  type PackageDefinition,
+} from '@grpc/proto-loader';
+import { protoPath as healthProtoPath } from 'grpc-health-check';
+import descriptor, {
+  type IDescriptorProto,
+  type IFieldDescriptorProto,
+  type IFileDescriptorProto,
+} from 'protobufjs/ext/descriptor/index.js';
+import { protoDefinition } from './load-proto.ts';
+
+/**
+ * Server reflection (v1 and v1alpha) of our services and of `grpc.health.v1`.
+ *
+ * The descriptors that proto-loader makes name the entry types of map fields otherwise than compilers do, which strict
+ * readers such as grpcurl refuse; they are mended here. It also leaves out what a file imports, so our files import
+ * nothing. https://protobuf.dev/programming-guides/proto3/#backwards says what a map field is.
+ */
+export function reflectionService(): ReflectionService {
+  const health = loadSync(healthProtoPath, { keepCase: true });
+  return new ReflectionService(mendDefinition({ ...protoDefinition(), ...health }));
+}
+
+function mendDefinition(definition: PackageDefinition): PackageDefinition {
+  const mended = new Map<Buffer, Buffer>();
+  const mend = (bytes: Buffer): Buffer => {
+    let result = mended.get(bytes);
+    if (result === undefined) mended.set(bytes, (result = mendFile(bytes)));
+    return result;
+  };
+  return Object.fromEntries(
+    Object.entries(definition).map(([name, entry]) => [
+      name,
+      isType(entry) ? { ...entry, fileDescriptorProtos: entry.fileDescriptorProtos.map(mend) } : entry,
+    ]),
+  );
+}
+
+/** Services are in the definition as well, and carry no descriptors. */
+function isType(entry: AnyDefinition): entry is MessageTypeDefinition<object, object> | EnumTypeDefinition {
+  return typeof entry.format === 'string';
+}
+
+function mendFile(bytes: Buffer): Buffer {
+  const file = descriptor.FileDescriptorProto.decode(bytes) as IFileDescriptorProto;
+  for (const message of file.messageType ?? []) mendMessage(message);
+  return Buffer.from(descriptor.FileDescriptorProto.encode(file).finish());
+}
+
+function mendMessage(message: IDescriptorProto): void {
+  for (const nested of message.nestedType ?? []) {
+    mendMessage(nested);
+    if (nested.options?.mapEntry !== true) continue;
+    const field = message.field?.find((candidate) => candidate.typeName === nested.name);
+    if (field !== undefined) nested.name = field.typeName = entryName(field);
+  }
+}
+
+/** `first_name` → `FirstNameEntry`. */
+function entryName(field: IFieldDescriptorProto): string {
+  const words = (field.name ?? '').split('_');
+  return `${words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')}Entry`;
+}
