@@ -36,8 +36,11 @@ export class Limbo {
     if (keys.length > 0) this.#sessions.set(session.id, { sessionId: session.id, workerId: session.workerId, keys });
   }
 
-  /** Settles what can be settled now. Returns what was lost. */
-  async settle(): Promise<LostAttempt[]> {
+  /**
+   * Settles what can be settled now. Returns what was lost. While `mayLose` is false, nobody counts as gone: leases may
+   * have ended only because PostgreSQL was away.
+   */
+  async settle(mayLose: boolean): Promise<LostAttempt[]> {
     if (this.#sessions.size === 0) return [];
     const lost: LostAttempt[] = [];
     const sessions = [...this.#sessions.values()];
@@ -51,6 +54,7 @@ export class Limbo {
           await releaseClaims(this.db, this.coordinatorId, keys);
           break;
         case 'gone':
+          if (!mayLose) continue;
           lost.push(...(await loseDispatched(this.db, this.coordinatorId, keys)));
           break;
       }

@@ -55,7 +55,7 @@ export class Reaper implements Service {
   /** One look at all leases. Returns how long to wait for the next. */
   async passOnce(): Promise<number> {
     const { coordinatorId, intervalMs, limbo, logger, pool } = this.deps;
-    this.#note(await limbo.settle());
+    this.#note(await limbo.settle(this.deps.mayReap()));
     const untilMs = await nextLeaseEndMs(pool, coordinatorId);
     if (untilMs === null) return intervalMs;
     if (untilMs >= 0) return Math.min(intervalMs, untilMs + Math.random() * JITTER_MS);

@@ -33,7 +33,9 @@ const SQL = /* sql */ `
   ), ended AS (
     UPDATE tasks t SET
       state = CASE WHEN r.success THEN 'completed' ELSE 'failed' END::task_state,
-      started_at = coalesce(t.started_at, greatest(t.picked_at, r.started_at)),
+      -- greatest() passes over NULL, and what never started has no start.
+      started_at = coalesce(t.started_at,
+        CASE WHEN r.started_at IS NOT NULL THEN greatest(t.picked_at, r.started_at) END),
       completed_at = CASE WHEN r.success THEN greatest(t.started_at, t.picked_at, r.ended_at) END,
       failed_at = CASE WHEN NOT r.success THEN greatest(t.started_at, t.picked_at, r.ended_at) END,
       worker_id = r.worker_id, coordinator_id = $1,

@@ -18,8 +18,8 @@ import { protoDefinition } from './load-proto.ts';
  * Server reflection (v1 and v1alpha) of our services and of `grpc.health.v1`.
  *
  * The descriptors that proto-loader makes name the entry types of map fields otherwise than compilers do, which strict
- * readers such as grpcurl refuse; they are mended here. It also leaves out what a file imports, so our files import
- * nothing. https://protobuf.dev/programming-guides/proto3/#backwards says what a map field is.
+ * readers such as grpcurl refuse, and do not mark `optional` fields; both is mended here. They also leave out what a
+ * file imports, so our files import nothing. https://github.com/grpc/grpc-node/issues/2958
  */
 export function reflectionService(): ReflectionService {
   const health = loadSync(healthProtoPath, { keepCase: true });
@@ -53,6 +53,11 @@ function mendFile(bytes: Buffer): Buffer {
 }
 
 function mendMessage(message: IDescriptorProto): void {
+  for (const field of message.field ?? []) {
+    // An `optional` field is in a oneof of its own; only this mark tells it from one that was written so.
+    const oneof = Object.hasOwn(field, 'oneofIndex') ? message.oneofDecl?.[field.oneofIndex ?? 0] : undefined;
+    if (oneof?.name === `_${field.name ?? ''}`) Object.assign(field, { proto3Optional: true });
+  }
   for (const nested of message.nestedType ?? []) {
     mendMessage(nested);
     if (nested.options?.mapEntry !== true) continue;

@@ -153,6 +153,20 @@ describe('a session', () => {
     expect(await scripted.next('acknowledge')).toMatchObject({ recorded: [attempt!.ref] });
     expect(await until(id, { state: 'failed' })).toMatchObject({ reason: 'spawn_error', exit_code: null });
   });
+
+  test('records no start of what never started', async () => {
+    const scripted = await registered(await startCoordinator());
+    const id = await submit();
+    const [attempt] = await scripted.attempts(1);
+    const nothing = { head: Buffer.alloc(0), totalBytes: 0 };
+    const result = { reason: 'spawn_error', exitCode: null, signal: null, error: 'no such thing' } as const;
+    const report = { ref: attempt!.ref, startedAgeUs: null, endedAgeUs: 10, result, stdout: nothing, stderr: nothing };
+    scripted.send({ kind: 'report', started: [], finished: [report] });
+    await scripted.next('acknowledge');
+    const row = await storedTask(database.pool, id);
+    expect(row).toMatchObject({ state: 'failed', reason: 'spawn_error', started_at: null });
+    expect(row.failed_at! >= row.picked_at!).toBe(true);
+  });
 });
 
 describe('dispatching', () => {

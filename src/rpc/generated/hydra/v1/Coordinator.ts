@@ -22,6 +22,7 @@ export interface CoordinatorClient extends grpc.Client {
    * ALREADY_EXISTS       another live process holds this worker_id
    * ABORTED              this session was replaced by a newer one, or its lease ended; register again
    * FAILED_PRECONDITION  a message came that the state of the session does not allow
+   * INTERNAL             the registration failed for a reason that is in the coordinator's log
    * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
    */
   Session(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
@@ -32,6 +33,7 @@ export interface CoordinatorClient extends grpc.Client {
    * ALREADY_EXISTS       another live process holds this worker_id
    * ABORTED              this session was replaced by a newer one, or its lease ended; register again
    * FAILED_PRECONDITION  a message came that the state of the session does not allow
+   * INTERNAL             the registration failed for a reason that is in the coordinator's log
    * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
    */
   session(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
@@ -56,6 +58,7 @@ export interface CoordinatorHandlers extends grpc.UntypedServiceImplementation {
    * ALREADY_EXISTS       another live process holds this worker_id
    * ABORTED              this session was replaced by a newer one, or its lease ended; register again
    * FAILED_PRECONDITION  a message came that the state of the session does not allow
+   * INTERNAL             the registration failed for a reason that is in the coordinator's log
    * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
    */
   Session: grpc.handleBidiStreamingCall<_hydra_v1_WorkerMessage__Output, _hydra_v1_CoordinatorMessage>;

@@ -2,7 +2,7 @@
 
 
 /**
- * A task as REST shows it.
+ * A task. REST shows the same and a little more (GET /schedule/:task_id).
  */
 export interface Task {
   'id'?: (string);
@@ -44,7 +44,7 @@ export interface Task {
 }
 
 /**
- * A task as REST shows it.
+ * A task. REST shows the same and a little more (GET /schedule/:task_id).
  */
 export interface Task__Output {
   'id': (string);
