@@ -107,6 +107,7 @@ CREATE TABLE coordinators (
 CREATE TABLE workers (
   id                 text        PRIMARY KEY COLLATE "C",
   instance_id        uuid        NOT NULL,                   -- the process; two with one id are told apart by it
+  ordinal            bigint      NOT NULL,                   -- of the process's registrations, this is the n-th
   session_id         uuid        NOT NULL,                   -- its newest stream
   coordinator_id     uuid        NOT NULL,                   -- where that stream is or was
   hostname           text        NOT NULL,

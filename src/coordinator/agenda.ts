@@ -94,10 +94,15 @@ export class Agenda {
     return [...this.#held.values()].map((task) => ({ task, stage: task.dueAtMs <= now ? 'ready' : 'waiting' }));
   }
 
-  /** Ready tasks that have been due for longer than `ms`. */
-  overdueBy(ms: number): ClaimedTask[] {
-    const before = this.nowMs() - ms;
-    return [...this.#held.values()].filter((task) => task.dueAtMs <= before);
+  /** Takes off what is wanted, at most so many; nothing here sends it any more. */
+  take(wanted: (task: ClaimedTask) => boolean, most = Infinity): ClaimedTask[] {
+    const taken: ClaimedTask[] = [];
+    for (const task of this.#held.values()) {
+      if (taken.length >= most) break;
+      if (wanted(task)) taken.push(task);
+    }
+    for (const task of taken) this.#forget(task);
+    return taken;
   }
 
   /** Drops a task, if it is held (as that attempt, when given). */
@@ -121,6 +126,8 @@ export class Agenda {
   }
 
   #hold(task: ClaimedTask): void {
+    const before = this.#held.get(task.taskId);
+    if (before !== undefined) this.#forget(before);
     this.#held.set(task.taskId, task);
     this.#heldByLane.set(task.lane, this.heldInLane(task.lane) + 1);
   }

@@ -1,7 +1,10 @@
 import { claimDueTasks, type ClaimedTask } from '../db/claim-due-tasks.ts';
+import { giveUpClaims } from '../db/give-up-claims.ts';
 import { listDueHeads, type DueHead } from '../db/list-due-heads.ts';
+import { listOwnClaims } from '../db/list-own-claims.ts';
 import type { Queryable } from '../db/pool.ts';
-import { releaseClaimsIfRoomElsewhere } from '../db/release-claims.ts';
+import { releaseClaims, releaseClaimsIfRoomElsewhere } from '../db/release-claims.ts';
+import { refKey } from '../rpc/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import type { Agenda } from './agenda.ts';
@@ -13,6 +16,10 @@ import type { WorkerRegistry } from './worker-registry.ts';
 
 /** A claimed task that has been due for this long without a free slot is offered to other coordinators. */
 const OFFER_AFTER_MS = 1_000;
+/** Most tasks offered at once. */
+const OFFER_LIMIT = 100;
+/** How often to look for claims that PostgreSQL knows of and this process does not. */
+const SWEEP_MS = 5_000;
 
 export interface ClaimLoopConfig {
   readonly coordinatorId: string;
@@ -32,6 +39,10 @@ export interface ClaimLoopDeps {
   readonly logger: Logger;
   /** The own lease is valid; nothing is claimed without. */
   readonly owns: () => boolean;
+  /** PostgreSQL's clock. */
+  readonly nowMs: () => number;
+  /** Every attempt that anything in this process has to do with, as refKey names it. */
+  readonly known: () => ReadonlySet<string>;
   /** Reports do not pile up. */
   readonly keepsUp: () => boolean;
 }
@@ -44,6 +55,9 @@ export class ClaimLoop implements Service {
   readonly #loop: Loop;
   /** The last pass left something unclaimed for want of room. */
   #starved = true;
+  /** Of the monotonic clock. */
+  #nextOfferMs = 0;
+  #nextSweepMs = 0;
 
   constructor(private readonly deps: ClaimLoopDeps) {
     this.#loop = new Loop({
@@ -81,7 +95,17 @@ export class ClaimLoop implements Service {
   /** One look for due tasks. Returns how long to wait for the next one unless woken; 0: there is more to do. */
   async passOnce(): Promise<number> {
     const { agenda, config, db, metrics, registry } = this.deps;
-    if (!this.deps.owns() || !this.deps.keepsUp() || registry.allUsableSlots() === 0) {
+    if (!this.deps.owns() || !this.deps.keepsUp()) {
+      this.#starved = true;
+      return config.pollMs;
+    }
+    await this.#sweep();
+    // Whoever could have run these has left.
+    await this.#giveBack(
+      agenda.take((task) => registry.usableSlots(task.lane) === 0),
+      releaseClaims,
+    );
+    if (registry.allUsableSlots() === 0) {
       this.#starved = true;
       return config.pollMs;
     }
@@ -97,12 +121,16 @@ export class ClaimLoop implements Service {
     for (const head of await listDueHeads(db)) {
       if (registry.usableSlots(head.lane) === 0) continue;
       const due = head.dueInMs <= 0;
-      if (!due && blocked.has(head.lane)) continue;
+      if (!due && blocked.has(head.lane)) {
+        waitMs = Math.min(waitMs, head.dueInMs);
+        continue;
+      }
       const room = Math.min(due ? registry.freeSlots(head.lane) : this.#roomAhead(head.lane), config.claimBatch);
       const horizonMs = due ? 0 : config.lookaheadMs;
       if (head.dueInMs > horizonMs) {
         waitMs = Math.min(waitMs, head.dueInMs - horizonMs);
       } else if (room <= 0) {
+        if (!due) waitMs = Math.min(waitMs, head.dueInMs);
         starved = true;
         blocked.add(head.lane);
       } else {
@@ -143,11 +171,41 @@ export class ClaimLoop implements Service {
 
   /** Looking ahead must not keep a due task here in line while another coordinator has a free slot for it. */
   async #offerOverdue(): Promise<void> {
-    const { agenda, config, db } = this.deps;
-    const overdue = agenda.overdueBy(OFFER_AFTER_MS);
-    if (overdue.length === 0) return;
-    for (const { taskId, attempt } of await releaseClaimsIfRoomElsewhere(db, config.coordinatorId, overdue)) {
-      agenda.remove(taskId, attempt);
+    const now = performance.now();
+    if (now < this.#nextOfferMs) return;
+    this.#nextOfferMs = now + OFFER_AFTER_MS;
+    const before = this.deps.nowMs() - OFFER_AFTER_MS;
+    const overdue = this.deps.agenda.take((task) => task.dueAtMs <= before, OFFER_LIMIT);
+    await this.#giveBack(overdue, releaseClaimsIfRoomElsewhere);
+  }
+
+  /**
+   * Gives back claims that were taken off the agenda, so that nothing sends them meanwhile; those that nobody else can
+   * run return to it. Should PostgreSQL's answer be lost, nobody knows whose they are, and the sweep finds them.
+   */
+  async #giveBack(tasks: readonly ClaimedTask[], release: typeof releaseClaims): Promise<void> {
+    if (tasks.length === 0) return;
+    const released = new Set((await release(this.deps.db, this.deps.config.coordinatorId, tasks)).map(refKey));
+    this.deps.agenda.add(tasks.filter((task) => !released.has(refKey(task))));
+    this.deps.dispatcher.dispatchReady();
+  }
+
+  /**
+   * Gives up claims that PostgreSQL has committed and whose answer never came. Nothing is being claimed while this runs,
+   * so what is not known now never will be.
+   */
+  async #sweep(): Promise<void> {
+    const now = performance.now();
+    if (now < this.#nextSweepMs) return;
+    const { db, logger } = this.deps;
+    const { coordinatorId } = this.deps.config;
+    const own = await listOwnClaims(db, coordinatorId);
+    const known = this.deps.known();
+    const stray = own.filter((key) => !known.has(refKey(key)));
+    if (stray.length > 0) {
+      logger.warn({ tasks: stray.length }, 'gives up claims whose answer was lost');
+      await giveUpClaims(db, coordinatorId, stray);
     }
+    this.#nextSweepMs = now + SWEEP_MS;
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 import { CANCELLED_CHANNEL, DRAIN_CHANNEL, DUE_CHANNEL } from '../db/channels.ts';
 import { confirmClaims } from '../db/confirm-claims.ts';
@@ -30,6 +31,8 @@ import { WorkerRegistry } from './worker-registry.ts';
 
 /** How often health follows the lease. */
 const HEALTH_MS = 500;
+/** Longest that stopping may take. */
+const STOP_WITHIN_MS = 10_000;
 
 /**
  * A coordinator put together: sessions with workers on one side, PostgreSQL on the other, and between them the agenda
@@ -38,6 +41,7 @@ const HEALTH_MS = 500;
 export class Coordinator implements Service {
   readonly id = randomUUID();
   readonly #pool: pg.Pool;
+  readonly #leasePool: pg.Pool;
   readonly #clock = new DatabaseClock();
   readonly #hub = new EventHub();
   readonly #metrics = new CoordinatorMetrics();
@@ -62,18 +66,20 @@ export class Coordinator implements Service {
   ) {
     const { id } = this;
     const applicationName = `hydra coordinator ${id.slice(0, 8)}`;
-    const pool = createPool({
+    const poolOptions = {
       url: config.databaseUrl,
-      size: config.dbPoolSize,
       applicationName,
-      onIdleError: (error) => logger.warn({ err: error }, 'a connection to PostgreSQL broke'),
-    });
+      onIdleError: (error: Error) => logger.warn({ err: error }, 'a connection to PostgreSQL broke'),
+    };
+    const pool = createPool({ ...poolOptions, size: config.dbPoolSize - 1 });
     const shared = { db: pool, pool, coordinatorId: id, hub: this.#hub, metrics: this.#metrics, logger };
     const nowMs = () => this.#clock.nowMs();
     const owns = () => this.#leases.owns;
     const onRoom = () => this.#onRoom();
 
     this.#pool = pool;
+    // Renewals must not queue behind whatever else wants a connection.
+    this.#leasePool = createPool({ ...poolOptions, size: 1 });
     this.#agenda = new Agenda(nowMs, onRoom);
     this.#registry = new WorkerRegistry(() => {
       onRoom();
@@ -85,6 +91,7 @@ export class Coordinator implements Service {
     this.#dispatcher = new Dispatcher({ ...shared, ...parts, owns, nowMs });
     this.#leases = new LeaseKeeper({
       ...shared,
+      db: this.#leasePool,
       leaseMs: config.leaseMs,
       clock: this.#clock,
       registry: this.#registry,
@@ -99,6 +106,7 @@ export class Coordinator implements Service {
     this.#reports = new ReportBuffer({
       ...shared,
       onSuperseded: (session, refs) => this.#sessions.stopAttempts(session, refs),
+      onRelief: () => this.#claims.wakeForTasks(),
     });
     this.#claims = new ClaimLoop({
       ...shared,
@@ -107,6 +115,8 @@ export class Coordinator implements Service {
       dispatcher: this.#dispatcher,
       owns,
       keepsUp: () => this.#reports.keepsUp,
+      nowMs,
+      known: () => this.#known(),
     });
     this.#reaper = new Reaper({
       ...shared,
@@ -178,7 +188,20 @@ export class Coordinator implements Service {
 
   /** Gives back what was not sent, commits what was reported, and sends the workers elsewhere. */
   stop(): Promise<void> {
-    return (this.#stopped ??= this.#stop());
+    return (this.#stopped ??= this.#stopInTime());
+  }
+
+  /** A PostgreSQL that hangs must not hold this up for as long as a statement may take; leases end by themselves. */
+  async #stopInTime(): Promise<void> {
+    const late = new AbortController();
+    const stopped = this.#stop().finally(() => late.abort());
+    const inTime = await Promise.race([
+      stopped.then(() => true),
+      setTimeout(STOP_WITHIN_MS, false, { signal: late.signal, ref: false }).catch(() => true),
+    ]);
+    if (inTime) return stopped;
+    stopped.catch(() => undefined);
+    this.logger.warn('PostgreSQL does not answer; what is still owned goes back when the lease ends');
   }
 
   async #stop(): Promise<void> {
@@ -193,7 +216,7 @@ export class Coordinator implements Service {
     await expireCoordinator(this.#pool, this.id).catch((error: unknown) => {
       this.logger.warn({ err: error }, 'could not end the own lease; it will end by itself');
     });
-    await this.#pool.end();
+    await Promise.all([this.#pool.end(), this.#leasePool.end()]);
   }
 
   async #releaseAll(keys: readonly { taskId: string; attempt: number }[]): Promise<void> {
@@ -206,6 +229,16 @@ export class Coordinator implements Service {
         'could not give claims back; others take them when the lease ends',
       );
     }
+  }
+
+  /** Every attempt that this process has to do with. */
+  #known(): ReadonlySet<string> {
+    return new Set([
+      ...this.#agenda.list().map(({ task: { attempt, taskId } }) => refKey({ attempt, taskId })),
+      ...this.#registry.all().flatMap((session) => session.inHand().map(({ ref }) => refKey(ref))),
+      ...this.#limbo.keys().map(refKey),
+      ...this.#reports.keys(),
+    ]);
   }
 
   #onRoom(): void {

@@ -5,6 +5,9 @@ import type { CoordinatorMetrics } from './metrics.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 import type { WorkerSession } from './worker-session.ts';
 
+/** Commands in one frame, unless one alone is longer. */
+const FRAME_BYTES = 1024 * 1024;
+
 export interface DispatcherDeps {
   readonly agenda: Agenda;
   readonly registry: WorkerRegistry;
@@ -47,7 +50,9 @@ export class Dispatcher {
       else frame.push(task);
       sent++;
     }
-    for (const [session, tasks] of frames) this.#send(session, tasks);
+    for (const [session, tasks] of frames) {
+      for (const frame of inFrames(tasks)) this.#send(session, frame);
+    }
     return sent;
   }
 
@@ -73,4 +78,21 @@ export class Dispatcher {
       });
     }
   }
+}
+
+/** A message has a limit (MAX_MESSAGE_BYTES), and a worker with many slots may be sent many long commands. */
+function* inFrames(tasks: readonly ClaimedTask[]): Generator<ClaimedTask[]> {
+  let frame: ClaimedTask[] = [];
+  let bytes = 0;
+  for (const task of tasks) {
+    const size = Buffer.byteLength(task.command);
+    if (frame.length > 0 && bytes + size > FRAME_BYTES) {
+      yield frame;
+      frame = [];
+      bytes = 0;
+    }
+    frame.push(task);
+    bytes += size;
+  }
+  if (frame.length > 0) yield frame;
 }

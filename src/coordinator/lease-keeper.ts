@@ -46,6 +46,8 @@ export class LeaseKeeper implements Service {
   #renewedAtMs = -Infinity;
   #steadySinceMs = Infinity;
   #confirmed = false;
+  /** The last renewal has failed: heartbeats are answered at once, since the next may take its time. */
+  #failing = false;
   #confirmation = 0;
 
   constructor(private readonly deps: LeaseKeeperDeps) {
@@ -79,6 +81,7 @@ export class LeaseKeeper implements Service {
   beat(session: WorkerSession, sequence: number): void {
     this.#beats.set(session, sequence);
     this.#heardAtMs.set(session, this.#monotonicMs());
+    if (this.#failing) session.send({ kind: 'heartbeat_ack', sequence, renewed: false });
     this.#coalescing ??= setTimeout(() => this.#loop.wake(), Math.min(COALESCE_MS, this.intervalMs / 4));
   }
 
@@ -134,10 +137,17 @@ export class LeaseKeeper implements Service {
       );
       this.deps.clock.observe(renewal.nowMs, sentAtMs);
       this.#acknowledge(beats, renewal);
-      await this.#noteRenewal(renewal, sentAtMs);
+      const failed = this.#failing;
+      this.#failing = false;
+      await this.#noteRenewal(renewal, sentAtMs, failed);
       return this.intervalMs;
     } catch (error) {
       this.#answerNotRenewed(beats);
+      // Still to be renewed, as soon as PostgreSQL is back.
+      for (const [session, sequence] of beats) {
+        if (this.#heardAtMs.has(session) && !this.#beats.has(session)) this.#beats.set(session, sequence);
+      }
+      this.#failing = true;
       throw error;
     } finally {
       clearInterval(slow);
@@ -154,10 +164,10 @@ export class LeaseKeeper implements Service {
     }
   }
 
-  async #noteRenewal(renewal: Renewal, sentAtMs: number): Promise<void> {
+  async #noteRenewal(renewal: Renewal, sentAtMs: number, failedBefore: boolean): Promise<void> {
     const now = this.#monotonicMs();
     const lapsed = now >= this.#validUntilMs;
-    if (now - this.#renewedAtMs > this.intervalMs * 1.5) this.#steadySinceMs = now;
+    if (failedBefore || now - this.#renewedAtMs > this.intervalMs * 1.5) this.#steadySinceMs = now;
     this.#renewedAtMs = now;
     if (renewal.registeredAnew || lapsed) this.#confirmed = false;
     this.#validUntilMs = sentAtMs + this.deps.leaseMs;

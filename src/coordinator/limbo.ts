@@ -1,9 +1,9 @@
 import type { AttemptKey } from '../db/attempt-key.ts';
 import { findWorkerStandings } from '../db/find-worker-standings.ts';
+import { giveUpClaims } from '../db/give-up-claims.ts';
 import type { LostAttempt } from '../db/lose-attempts.ts';
 import { loseDispatched } from '../db/lose-dispatched.ts';
 import type { Queryable } from '../db/pool.ts';
-import { releaseClaims } from '../db/release-claims.ts';
 import type { WorkerSession } from './worker-session.ts';
 
 interface Ended {
@@ -25,8 +25,9 @@ export class Limbo {
     private readonly coordinatorId: string,
   ) {}
 
-  get size(): number {
-    return [...this.#sessions.values()].reduce((sum, ended) => sum + ended.keys.length, 0);
+  /** Attempts not settled yet. */
+  keys(): AttemptKey[] {
+    return [...this.#sessions.values()].flatMap((ended) => ended.keys);
   }
 
   /** Moves what the session was sent and did not report in here, so that it is settled once. */
@@ -51,7 +52,7 @@ export class Limbo {
         case 'same_session':
           continue;
         case 'newer_session':
-          await releaseClaims(this.db, this.coordinatorId, keys);
+          await giveUpClaims(this.db, this.coordinatorId, keys);
           break;
         case 'gone':
           if (!mayLose) continue;

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { LostAttempt } from '../db/lose-attempts.ts';
 import { nextLeaseEndMs } from '../db/next-lease-end.ts';
+import { loseOrphans } from '../db/lose-orphans.ts';
 import { reapCoordinators } from '../db/reap-coordinators.ts';
 import { reapWorkers } from '../db/reap-workers.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -55,6 +56,7 @@ export class Reaper implements Service {
   /** One look at all leases. Returns how long to wait for the next. */
   async passOnce(): Promise<number> {
     const { coordinatorId, intervalMs, limbo, logger, pool } = this.deps;
+    if (this.deps.mayReap()) this.#note(await loseOrphans(pool));
     this.#note(await limbo.settle(this.deps.mayReap()));
     const untilMs = await nextLeaseEndMs(pool, coordinatorId);
     if (untilMs === null) return intervalMs;

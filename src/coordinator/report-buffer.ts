@@ -38,6 +38,8 @@ export interface ReportBufferDeps {
   readonly logger: Logger;
   /** The worker runs something that is not its own; it has to stop it. */
   readonly onSuperseded: (session: WorkerSession, refs: readonly AttemptRef[]) => void;
+  /** Reports had piled up and do not any more. */
+  readonly onRelief: () => void;
 }
 
 /**
@@ -47,6 +49,7 @@ export interface ReportBufferDeps {
  */
 export class ReportBuffer implements Service {
   readonly #pending = new Map<string, Pending>();
+  #committing: ReadonlySet<string> = new Set();
   #bytes = 0;
   readonly #paused = new Set<WorkerSession>();
   readonly #loop: Loop;
@@ -56,6 +59,11 @@ export class ReportBuffer implements Service {
       pass: () => this.#flushOnce(),
       onError: (error) => deps.logger.warn({ err: error }, 'could not record reports; keeping them'),
     });
+  }
+
+  /** Attempts, as refKey names them, of which a report waits to be committed or is being committed. */
+  keys(): string[] {
+    return [...this.#pending.keys(), ...this.#committing];
   }
 
   get size(): number {
@@ -120,7 +128,9 @@ export class ReportBuffer implements Service {
   /** Commits one batch. Throws when PostgreSQL cannot take it now; it is kept then. */
   async #flushOnce(): Promise<number> {
     if (this.#pending.size === 0) return IDLE_MS;
+    const kept = this.keepsUp;
     const batch = this.#take();
+    this.#committing = new Set(batch.map((entry) => refKey(entry.ref)));
     try {
       await this.#commit(batch);
     } catch (error) {
@@ -135,9 +145,11 @@ export class ReportBuffer implements Service {
       );
       for (const entry of batch) await this.#commitSingly(entry);
     }
-    if (!this.#overLimit(0.5)) {
+    this.#committing = new Set();
+    if (this.keepsUp) {
       for (const session of this.#paused) session.resume();
       this.#paused.clear();
+      if (!kept) this.deps.onRelief();
     }
     return this.#pending.size === 0 ? IDLE_MS : 0;
   }

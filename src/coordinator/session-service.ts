@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import type pg from 'pg';
 import { drainWorker } from '../db/drain-worker.ts';
-import { registerWorker } from '../db/register-worker.ts';
-import { releaseClaims } from '../db/release-claims.ts';
+import { giveUpClaims } from '../db/give-up-claims.ts';
+import { registerWorker, type WorkerRegistered } from '../db/register-worker.ts';
 import { isTransient } from '../db/unavailable.ts';
 import { unregisterWorker } from '../db/unregister-worker.ts';
 import { invalidArgument } from '../domain/errors.ts';
@@ -39,6 +39,9 @@ export interface SessionServiceDeps {
   /** There may be room that was not there before. */
   readonly onRoom: () => void;
 }
+
+/** A registration that PostgreSQL took. */
+type Registered = Extract<WorkerRegistered, { outcome: 'registered' }> & { readonly session: WorkerSession };
 
 /** Where a stream stands. */
 type Phase =
@@ -95,9 +98,11 @@ export class SessionService {
           phase = { kind: 'registering' };
           stream.pause();
           void this.#register(stream, message.registration).then((registered) => {
-            if (registered instanceof WorkerSession) {
-              if (phase.kind === 'closed') return this.#closed(registered);
-              phase = { kind: 'open', session: registered };
+            if ('session' in registered) {
+              // The worker has given up waiting, and registers again, here or elsewhere.
+              if (phase.kind === 'closed') return;
+              phase = { kind: 'open', session: registered.session };
+              this.#open(registered);
               stream.resume();
             } else if (phase.kind !== 'closed') {
               phase = { kind: 'closed' };
@@ -127,8 +132,8 @@ export class SessionService {
   async #register(
     stream: SessionStream,
     registration: Registration,
-  ): Promise<WorkerSession | { code: status; details: string }> {
-    const { coordinatorId, hub, leases, leaseMs, logger, pool, registry } = this.deps;
+  ): Promise<Registered | { readonly code: status; readonly details: string }> {
+    const { coordinatorId, leaseMs, logger, pool } = this.deps;
     const faults = registrationFaults(registration);
     if (faults.length > 0) return { code: status.INVALID_ARGUMENT, details: invalidArgument(faults).message };
     const { workerId } = registration;
@@ -141,43 +146,59 @@ export class SessionService {
         logger.warn({ workerId, hostname: registration.hostname }, details);
         return { code: status.ALREADY_EXISTS, details };
       }
-      const owned = new Set(result.owned.map(refKey));
-      const superseded = registration.inHand.map(({ ref }) => ref).filter((ref) => !owned.has(refKey(ref)));
+      if (result.outcome === 'overtaken') {
+        return { code: status.ABORTED, details: 'a newer session of this worker exists' };
+      }
       const session = new WorkerSession(sessionId, registration, stream, this.deps.onRoom);
       for (const ref of result.owned) session.adopt(ref);
-      leases.watch(session);
-      registry.add(session)?.abort(status.ABORTED, 'a newer session of this worker took over');
-      session.send({
-        kind: 'registered',
-        sessionId,
-        coordinatorId,
-        leaseMs,
-        heartbeatIntervalMs: leases.intervalMs,
-        superseded,
-      });
-      const { hostname, slots, queues, labels } = registration;
-      logger.info(
-        { workerId, sessionId, hostname, slots, queues, labels, inHand: owned.size, superseded: superseded.length },
-        'a worker has registered',
-      );
-      hub.publish({ kind: 'WORKER_CONNECTED', workerId });
-      for (const { taskId, attempt, state } of result.lost) {
-        logger.warn(
-          { workerId, taskId, attempt, state },
-          'the worker does not know of this attempt; its task goes back',
-        );
-        this.deps.metrics.lost.inc();
-        hub.publish({ kind: 'TASK_LOST', taskId, attempt, workerId, state });
-      }
-      if (result.draining && !session.draining) this.drain(session);
-      this.deps.reaper.wake();
-      return session;
+      return { session, ...result };
     } catch (error) {
       logger.warn({ err: error, workerId }, 'could not register a worker');
       return isTransient(error)
         ? { code: status.UNAVAILABLE, details: 'PostgreSQL is unavailable; try again or elsewhere' }
         : { code: status.INTERNAL, details: 'the registration failed; see the log of the coordinator' };
     }
+  }
+
+  /** The registration is committed and the worker is still there. */
+  #open({ draining, lost, owned, session }: Registered): void {
+    const { coordinatorId, hub, leases, leaseMs, logger, registry } = this.deps;
+    const { worker, workerId } = session;
+    const ownedKeys = new Set(owned.map(refKey));
+    const superseded = worker.inHand.map(({ ref }) => ref).filter((ref) => !ownedKeys.has(refKey(ref)));
+    leases.watch(session);
+    // Before it joins: whatever is sent to it earlier it ignores.
+    session.send({
+      kind: 'registered',
+      sessionId: session.id,
+      coordinatorId,
+      leaseMs,
+      heartbeatIntervalMs: leases.intervalMs,
+      superseded,
+    });
+    registry.add(session)?.abort(status.ABORTED, 'a newer session of this worker took over');
+    const { hostname, labels, queues, slots } = worker;
+    logger.info(
+      {
+        workerId,
+        sessionId: session.id,
+        hostname,
+        slots,
+        queues,
+        labels,
+        inHand: owned.length,
+        superseded: superseded.length,
+      },
+      'a worker has registered',
+    );
+    hub.publish({ kind: 'WORKER_CONNECTED', workerId });
+    for (const { taskId, attempt, state } of lost) {
+      logger.warn({ workerId, taskId, attempt, state }, 'the worker does not know of this attempt; its task goes back');
+      this.deps.metrics.lost.inc();
+      hub.publish({ kind: 'TASK_LOST', taskId, attempt, workerId, state });
+    }
+    if (draining && !session.draining) this.drain(session);
+    this.deps.reaper.wake();
   }
 
   #receive(session: WorkerSession, message: FromWorker): void {
@@ -238,18 +259,18 @@ export class SessionService {
   }
 
   async #goodbye(session: WorkerSession): Promise<void> {
-    const { coordinatorId, hub, leases, limbo, logger, pool, registry } = this.deps;
+    const { coordinatorId, hub, leases, logger, pool, registry } = this.deps;
     const { workerId } = session;
     registry.remove(session);
     leases.forget(session);
-    // It ignores what it gets after its Goodbye, so what it has not reported never started.
+    // It ignores what it gets after its Goodbye, so what it has not reported never started. Off the session at once,
+    // so that the end of the stream does not settle it a second time; should this fail, the claim loop finds it.
     const crossed = session.unheard().map((entry) => entry.ref);
+    for (const ref of crossed) session.free(ref);
     try {
-      if (crossed.length > 0) await releaseClaims(pool, coordinatorId, crossed);
-      for (const ref of crossed) session.free(ref);
+      if (crossed.length > 0) await giveUpClaims(pool, coordinatorId, crossed);
       await unregisterWorker(pool, workerId, session.id);
     } catch (error) {
-      limbo.take(session);
       logger.warn({ err: error, workerId }, 'could not unregister a worker; its lease will end');
     }
     session.end();

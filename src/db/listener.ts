@@ -2,6 +2,8 @@ import pg from 'pg';
 
 /** How long to wait before connecting again; doubles from the first to the second. */
 const RETRY_MS = { first: 100, most: 5_000 };
+/** How often to see whether the connection is alive, since one that only listens would not notice; and for how long. */
+const PING = { everyMs: 15_000, timeoutMs: 5_000 };
 
 export interface ListenerOptions {
   readonly url: string;
@@ -40,15 +42,18 @@ export class Listener {
     const client = new pg.Client({
       connectionString: this.options.url,
       application_name: this.options.applicationName,
-      connectionTimeoutMillis: 5_000,
-      // A connection that only listens would not notice that the other end is gone.
+      connectionTimeoutMillis: PING.timeoutMs,
+      query_timeout: PING.timeoutMs,
       keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
     });
     let failed = false;
+    const ping = setInterval(() => {
+      if (this.#client === client) client.query('SELECT').catch(fail);
+    }, PING.everyMs);
     const fail = (error: unknown) => {
       if (failed) return;
       failed = true;
+      clearInterval(ping);
       this.#client = null;
       client.removeAllListeners('notification');
       void client.end().catch(() => undefined);

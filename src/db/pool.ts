@@ -30,8 +30,9 @@ export function createPool(options: PoolOptions): pg.Pool {
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
-    // Every statement is short; compiling one takes longer than running it.
-    options: '-c timezone=UTC -c jit=off',
+    // Every statement is short: compiling one takes longer than running it, and a plan that was made for a small table
+    // and kept reads all of a large one.
+    options: '-c timezone=UTC -c jit=off -c plan_cache_mode=force_custom_plan',
   });
   pool.on('error', options.onIdleError);
   return pool;

@@ -12,21 +12,26 @@ import type { Queryable } from './pool.ts';
 const SQL = loseAttemptsSql(
   /* sql */ `
     gone AS MATERIALIZED (
-      SELECT c.id FROM coordinators c
+      SELECT c.id, c.lease_until FROM coordinators c
       WHERE c.lease_until < statement_timestamp() AND c.id <> $1
         AND NOT EXISTS (
           SELECT FROM workers w WHERE w.coordinator_id = c.id AND w.lease_until >= statement_timestamp())
       ORDER BY c.id FOR UPDATE SKIP LOCKED
     ), removed AS (
       DELETE FROM coordinators c USING gone WHERE c.id = gone.id
+    ), released AS (
+      -- Nothing is dispatched before its instant or without a lease, so these never were.
+      UPDATE tasks t SET state = 'scheduled', attempt = t.attempt - 1, coordinator_id = NULL, picked_at = NULL
+      FROM gone WHERE t.state = 'picked' AND t.coordinator_id = gone.id AND t.due_at > gone.lease_until
     )`,
   /* sql */ `
     SELECT ${LOST_COLUMNS} FROM tasks t
-    WHERE t.state = 'picked' AND t.coordinator_id IN (SELECT id FROM gone)
-    ORDER BY t.id FOR UPDATE`,
+    JOIN gone ON t.coordinator_id = gone.id
+    WHERE t.state = 'picked' AND t.due_at <= gone.lease_until
+    ORDER BY t.id FOR UPDATE OF t`,
 );
 
-/** Removes coordinators whose lease ended and takes back what they had claimed. */
+/** Removes coordinators whose lease ended and takes back what they had claimed. Returns what may have been running. */
 export async function reapCoordinators(db: Queryable, selfId: string): Promise<LostAttempt[]> {
   const { rows } = await db.query<LostRow>(SQL, [selfId]);
   return rows.map(toLostAttempt);

@@ -18,6 +18,8 @@ export interface WorkerRegistration {
   readonly labels: Labels;
   readonly queues: readonly string[];
   readonly draining: boolean;
+  /** Which registration of its process this is; an older one that arrives late must not undo a newer. */
+  readonly ordinal: number;
   readonly inHand: readonly (AttemptKey & { readonly startedAgeUs: number })[];
 }
 
@@ -31,25 +33,28 @@ export type WorkerRegistered =
       /** What PostgreSQL thought it runs, and it does not. */
       readonly lost: readonly LostAttempt[];
     }
+  /** A newer registration of the same process came first. */
+  | { readonly outcome: 'overtaken' }
   /** Another live process holds the id. */
   | { readonly outcome: 'id_in_use'; readonly hostname: string; readonly pid: number };
 
 const UPSERT = /* sql */ `
   INSERT INTO workers AS w (id, instance_id, session_id, coordinator_id, hostname, pid, version, slots, labels, queues,
-    draining, lease_until)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp() + $12 * interval '1 ms')
+    draining, ordinal, lease_until)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp() + $13 * interval '1 ms')
   ON CONFLICT (id) DO UPDATE SET
     instance_id = excluded.instance_id, session_id = excluded.session_id, coordinator_id = excluded.coordinator_id,
     hostname = excluded.hostname, pid = excluded.pid, version = excluded.version, slots = excluded.slots,
     labels = excluded.labels, queues = excluded.queues,
     draining = excluded.draining OR (w.draining AND w.instance_id = excluded.instance_id),
     connected_at = excluded.connected_at, last_heartbeat_at = excluded.last_heartbeat_at,
-    lease_until = excluded.lease_until
-  WHERE w.instance_id = excluded.instance_id OR w.lease_until < statement_timestamp()
+    lease_until = excluded.lease_until, ordinal = excluded.ordinal
+  WHERE CASE WHEN w.instance_id = excluded.instance_id THEN w.ordinal < excluded.ordinal
+    ELSE w.lease_until < statement_timestamp() END
   RETURNING draining
 `;
 
-const HOLDER = /* sql */ `SELECT hostname, pid FROM workers WHERE id = $1`;
+const HOLDER = /* sql */ `SELECT instance_id, hostname, pid FROM workers WHERE id = $1`;
 
 const LOSE_MISSING = loseAttemptsSql(
   '',
@@ -78,12 +83,17 @@ export function registerWorker(pool: pg.Pool, worker: WorkerRegistration, leaseM
       worker.labels,
       worker.queues,
       worker.draining,
+      worker.ordinal,
       leaseMs,
     ]);
     const registered = upserted.rows[0];
     if (registered === undefined) {
-      const holder = await client.query<{ hostname: string; pid: number }>(HOLDER, [worker.workerId]);
-      return { outcome: 'id_in_use', hostname: holder.rows[0]?.hostname ?? '', pid: holder.rows[0]?.pid ?? 0 };
+      const { rows } = await client.query<{ instance_id: string; hostname: string; pid: number }>(HOLDER, [
+        worker.workerId,
+      ]);
+      const holder = rows[0];
+      if (holder === undefined || holder.instance_id === worker.instanceId) return { outcome: 'overtaken' };
+      return { outcome: 'id_in_use', hostname: holder.hostname, pid: holder.pid };
     }
     const starts = worker.inHand.map((a) => ({ ...a, workerId: worker.workerId }));
     const owned = await markStarted(client, worker.coordinatorId, starts);

@@ -2,9 +2,9 @@ import { keyColumns, type AttemptKey } from './attempt-key.ts';
 import { DUE_CHANNEL } from './channels.ts';
 import type { Queryable } from './pool.ts';
 
-/* The attempt never reached a worker, or its worker is known not to have started it: its number is used again. */
-const releaseSql = (condition: string) => /* sql */ `
-  WITH released AS (
+/* The attempt never reached a worker: its number is used again. */
+const releaseSql = (ctes: string, condition: string) => /* sql */ `
+  WITH ${ctes} released AS (
     UPDATE tasks t SET
       state = 'scheduled', attempt = t.attempt - 1, coordinator_id = NULL, picked_at = NULL
     FROM unnest($2::uuid[], $3::int[]) AS claim (id, attempt)
@@ -16,16 +16,21 @@ const releaseSql = (condition: string) => /* sql */ `
   SELECT id, attempt FROM released WHERE (SELECT count(*) FROM woken) >= 0
 `;
 
-const RELEASE = releaseSql('');
+const RELEASE = releaseSql('', '');
 
-const RELEASE_IF_ROOM_ELSEWHERE = releaseSql(/* sql */ `
-  AND EXISTS (
-    SELECT FROM workers w
-    WHERE w.coordinator_id <> $1 AND w.lease_until > statement_timestamp() AND NOT w.draining
-      AND w.queues && ARRAY[t.queue, '*'] AND w.labels @> t.labels
-      AND w.slots > (
-        SELECT count(*) FROM tasks r WHERE r.worker_id = w.id AND r.state IN ('picked', 'running'))
-  )`);
+const RELEASE_IF_ROOM_ELSEWHERE = releaseSql(
+  /* sql */ `
+    taken AS MATERIALIZED (
+      SELECT worker_id, count(*) AS slots FROM tasks
+      WHERE state IN ('picked', 'running') AND worker_id IS NOT NULL GROUP BY worker_id
+    ), room AS MATERIALIZED (
+      SELECT DISTINCT w.queues, w.labels FROM workers w LEFT JOIN taken ON taken.worker_id = w.id
+      WHERE w.coordinator_id <> $1 AND w.lease_until > statement_timestamp() AND NOT w.draining
+        AND w.slots > coalesce(taken.slots, 0)
+    ),`,
+  /* sql */ `
+    AND EXISTS (SELECT FROM room WHERE room.queues && ARRAY[t.queue, '*'] AND room.labels @> t.labels)`,
+);
 
 async function release(sql: string, db: Queryable, coordinatorId: string, keys: readonly AttemptKey[]) {
   const { rows } = await db.query<{ id: string; attempt: number }>(sql, [coordinatorId, ...keyColumns(keys)]);
@@ -33,8 +38,8 @@ async function release(sql: string, db: Queryable, coordinatorId: string, keys: 
 }
 
 /**
- * Gives claims back that no worker has started, and wakes whoever has room. Only for attempts that are known not to
- * run, since their number will be used again. Returns those that were still owned.
+ * Gives claims back that were never sent to a worker, and wakes whoever has room. Nothing may be able to send them any
+ * more, since their numbers will be used again. Returns those that were still owned.
  */
 export function releaseClaims(
   db: Queryable,

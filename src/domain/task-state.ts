@@ -37,6 +37,7 @@ export function isEnd(state: TaskState): state is EndState {
 export type TaskEvent =
   | { readonly kind: 'claim' }
   | { readonly kind: 'release'; readonly attempt: number }
+  | { readonly kind: 'give_up'; readonly attempt: number }
   | { readonly kind: 'start'; readonly attempt: number }
   | { readonly kind: 'finish'; readonly attempt: number; readonly result: AttemptResult }
   | { readonly kind: 'lose'; readonly attempt: number }
@@ -68,6 +69,9 @@ export function transition(task: TaskStanding, event: TaskEvent): TaskStanding |
       return task.state === 'picked' && task.attempt === event.attempt
         ? { ...task, state: 'scheduled', attempt: task.attempt - 1 }
         : null;
+    case 'give_up':
+      // It was, or may have been, sent: the number is spent.
+      return task.state === 'picked' && task.attempt === event.attempt ? { ...task, state: 'scheduled' } : null;
     case 'start':
       return task.state === 'picked' && task.attempt === event.attempt ? { ...task, state: 'running' } : null;
     case 'finish':

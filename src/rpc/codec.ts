@@ -142,6 +142,7 @@ function encodeRegistration(registration: Registration): Register {
     pid: registration.pid,
     in_hand: registration.inHand.map((a) => ({ ref: encodeRef(a.ref), started_age_us: a.startedAgeUs })),
     draining: registration.draining,
+    ordinal: registration.ordinal,
   };
 }
 
@@ -157,6 +158,7 @@ function decodeRegistration(wire: Register__Output): Registration {
     pid: wire.pid,
     inHand: wire.in_hand.map((a) => ({ ref: decodeRef(a.ref), startedAgeUs: a.started_age_us })),
     draining: wire.draining,
+    ordinal: wire.ordinal,
   };
 }
 

@@ -25,6 +25,8 @@ export interface Registration {
   readonly pid: number;
   readonly inHand: readonly AttemptInHand[];
   readonly draining: boolean;
+  /** Counts up from 1 in each process. */
+  readonly ordinal: number;
 }
 
 export interface AttemptInHand {

@@ -56,6 +56,8 @@ export class Worker implements Service {
 
   #leaseMs = 0;
   #registrations = 0;
+  /** Registers sent; #registrations counts those that were answered. */
+  #ordinal = 0;
   #answeredAtMs = this.#now();
   #draining = false;
   /** What the newest Register said; draining may have begun after it was sent. */
@@ -153,6 +155,7 @@ export class Worker implements Service {
       pid: process.pid,
       inHand: [...this.#running.inHand(nowMs), ...this.#outbox.inHand(nowMs)],
       draining: this.#draining,
+      ordinal: ++this.#ordinal,
     };
   }
 

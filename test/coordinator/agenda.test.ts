@@ -114,6 +114,8 @@ describe('Agenda', () => {
     );
     agenda.add([task({ lane: 'a', dueAtMs: 1 }), task({ lane: 'b', dueAtMs: 9, priority: 5 }), task({ lane: 'c' })]);
     expect(agenda.readyLanes()).toEqual(['b', 'c', 'a']);
-    expect(agenda.overdueBy(995).map((t) => t.lane)).toEqual(['a', 'c']);
+    expect(agenda.take((held) => held.dueAtMs <= 5, 1).map((t) => t.lane)).toEqual(['a']);
+    expect(agenda.readyLanes()).toEqual(['b', 'c']);
+    expect(agenda.size).toBe(2);
   });
 });

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { claimDueTasks } from '../../src/db/claim-due-tasks.ts';
 import { findWorkerStandings } from '../../src/db/find-worker-standings.ts';
 import { loseDispatched } from '../../src/db/lose-dispatched.ts';
+import { loseOrphans } from '../../src/db/lose-orphans.ts';
 import { markStarted } from '../../src/db/mark-started.ts';
 import { nextLeaseEndMs } from '../../src/db/next-lease-end.ts';
 import { reapCoordinators } from '../../src/db/reap-coordinators.ts';
@@ -26,6 +27,8 @@ afterAll(() => database.close());
 
 const coordinator = (id: string) => ({ id, hostname: 'host', address: '127.0.0.1:1', version: '0' });
 
+let ordinal = 0;
+
 function registration(over: Partial<WorkerRegistration> = {}): WorkerRegistration {
   return {
     workerId: 'worker',
@@ -39,6 +42,7 @@ function registration(over: Partial<WorkerRegistration> = {}): WorkerRegistratio
     labels: {},
     queues: ['default'],
     draining: false,
+    ordinal: ++ordinal,
     inHand: [],
     ...over,
   };
@@ -76,7 +80,7 @@ describe('renewing', () => {
   test('does not keep a session that a newer one has replaced', async () => {
     const old = registration();
     await registerWorker(database.pool, old, LEASE_MS);
-    await registerWorker(database.pool, { ...old, sessionId: randomUUID() }, LEASE_MS);
+    await registerWorker(database.pool, { ...old, sessionId: randomUUID(), ordinal: ++ordinal }, LEASE_MS);
     const { workerId, sessionId } = old;
     const renewal = await renewLeases(database.pool, coordinator(SELF), LEASE_MS, [{ workerId, sessionId }]);
     expect(renewal.workers).toEqual([]);
@@ -99,6 +103,17 @@ describe('registering', () => {
     expect(await registerWorker(database.pool, second, LEASE_MS)).toMatchObject({ outcome: 'registered' });
   });
 
+  test('of an older session that arrives late changes nothing', async () => {
+    const older = registration();
+    const newer = { ...older, sessionId: randomUUID(), ordinal: ++ordinal };
+    await registerWorker(database.pool, newer, LEASE_MS);
+    const running = await claimed();
+    await markStarted(database.pool, SELF, [{ ...running, workerId: 'worker', startedAgeUs: 1 }]);
+    expect(await registerWorker(database.pool, older, LEASE_MS)).toEqual({ outcome: 'overtaken' });
+    expect(await storedTask(database.pool, running.taskId)).toMatchObject({ state: 'running', attempt: 1 });
+    expect(await findWorkerStandings(database.pool, [newer])).toEqual(new Map([[newer.sessionId, 'same_session']]));
+  });
+
   test('takes back what the worker should run and does not know of', async () => {
     const worker = registration();
     await registerWorker(database.pool, worker, LEASE_MS);
@@ -108,7 +123,7 @@ describe('registering', () => {
       { ...known, ...start },
       { ...forgotten, ...start },
     ]);
-    const again = { ...worker, sessionId: randomUUID(), inHand: [{ ...known, startedAgeUs: 5 }] };
+    const again = { ...worker, sessionId: randomUUID(), ordinal: ++ordinal, inHand: [{ ...known, startedAgeUs: 5 }] };
     expect(await registerWorker(database.pool, again, LEASE_MS)).toMatchObject({
       outcome: 'registered',
       owned: [known],
@@ -148,9 +163,33 @@ describe('reaping', () => {
     // The worker may have been sent it, and lives.
     expect(await reapCoordinators(database.pool, SELF)).toEqual([]);
     // It registers elsewhere, and does not name it.
-    await registerWorker(database.pool, { ...worker, sessionId: randomUUID(), coordinatorId: SELF }, LEASE_MS);
+    await registerWorker(
+      database.pool,
+      { ...worker, sessionId: randomUUID(), coordinatorId: SELF, ordinal: ++ordinal },
+      LEASE_MS,
+    );
     expect((await reapCoordinators(database.pool, SELF)).map((l) => l.taskId)).toEqual([claim.taskId]);
     expect(await renewLeases(database.pool, coordinator(dead), LEASE_MS, [])).toMatchObject({ registeredAnew: true });
+  });
+
+  test('does not count what its coordinator cannot have sent yet as lost', async () => {
+    const dead = randomUUID();
+    await renewLeases(database.pool, coordinator(dead), LEASE_MS, []);
+    const id = await seedTask(database.pool, { dueInMs: 2 * LEASE_MS });
+    const claim = { coordinatorId: dead, lane: 'default', priority: 0, lookaheadMs: 3 * LEASE_MS, limit: 1 };
+    expect(await claimDueTasks(database.pool, claim)).toHaveLength(1);
+    await endLease('coordinators', dead);
+    expect(await reapCoordinators(database.pool, SELF)).toEqual([]);
+    expect(await storedTask(database.pool, id)).toMatchObject({ state: 'scheduled', attempt: 0, lost_attempts: 0 });
+  });
+
+  test('takes what is owned by nobody that exists', async () => {
+    const [ownerless, running, kept] = [await claimed(randomUUID()), await claimed(), await claimed()];
+    await renewLeases(database.pool, coordinator(SELF), LEASE_MS, []);
+    await markStarted(database.pool, SELF, [{ ...running, workerId: 'reaped before', startedAgeUs: 1 }]);
+    const lost = await loseOrphans(database.pool);
+    expect(new Set(lost.map((l) => l.taskId))).toEqual(new Set([ownerless.taskId, running.taskId]));
+    expect(await storedTask(database.pool, kept.taskId)).toMatchObject({ state: 'picked' });
   });
 
   test('fails a task that was lost too often, and keeps every attempt', async () => {

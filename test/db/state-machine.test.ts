@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { claimDueTasks } from '../../src/db/claim-due-tasks.ts';
 import { finishAttempts } from '../../src/db/finish-attempts.ts';
+import { giveUpClaims } from '../../src/db/give-up-claims.ts';
 import { loseDispatched } from '../../src/db/lose-dispatched.ts';
 import { markStarted } from '../../src/db/mark-started.ts';
 import { registerWorker } from '../../src/db/register-worker.ts';
@@ -33,6 +34,7 @@ const staleness = fc.constantFrom(0, 0, 0, 1, -1);
 const event = fc.oneof(
   fc.constant({ kind: 'claim' as const }),
   fc.record({ kind: fc.constant('release' as const), stale: staleness }),
+  fc.record({ kind: fc.constant('give_up' as const), stale: staleness }),
   fc.record({ kind: fc.constant('start' as const), stale: staleness }),
   fc.record({ kind: fc.constant('finish' as const), stale: staleness, exitCode: fc.constantFrom(0, 0, 1, 255) }),
   fc.record({ kind: fc.constant('lose' as const), stale: staleness }),
@@ -52,6 +54,7 @@ function toEvent(drawn: Drawn, task: TaskStanding): TaskEvent {
         result: { reason: 'exited', exitCode: drawn.exitCode, signal: null, error: null },
       };
     case 'release':
+    case 'give_up':
     case 'start':
     case 'lose':
       return { kind: drawn.kind, attempt: task.attempt - drawn.stale };
@@ -69,6 +72,9 @@ async function apply(lane: string, taskId: string, happening: TaskEvent, state: 
       return;
     case 'release':
       await releaseClaims(db, COORDINATOR, [{ taskId, attempt: happening.attempt }]);
+      return;
+    case 'give_up':
+      await giveUpClaims(db, COORDINATOR, [{ taskId, attempt: happening.attempt }]);
       return;
     case 'start':
       await markStarted(db, COORDINATOR, [{ taskId, attempt: happening.attempt, workerId: WORKER, startedAgeUs: 5 }]);
@@ -89,7 +95,16 @@ async function apply(lane: string, taskId: string, happening: TaskEvent, state: 
             instanceId: randomUUID(),
             sessionId: randomUUID(),
             coordinatorId: COORDINATOR,
-            ...{ hostname: 'host', pid: 1, version: '0', slots: 1, labels: {}, queues: ['*'], draining: false },
+            ...{
+              hostname: 'host',
+              pid: 1,
+              version: '0',
+              slots: 1,
+              labels: {},
+              queues: ['*'],
+              draining: false,
+              ordinal: 1,
+            },
             inHand: [],
           },
           0,

@@ -47,6 +47,7 @@ const fromWorker: fc.Arbitrary<FromWorker> = fc.oneof(
       pid: uint32,
       inHand: fc.array(fc.record({ ref, startedAgeUs: uint53 }), { maxLength: 4 }),
       draining: fc.boolean(),
+      ordinal: fc.nat(),
     }),
   }),
   fc.record({ kind: fc.constant('heartbeat' as const), sequence: uint53 }),

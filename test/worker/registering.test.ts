@@ -31,6 +31,7 @@ describe('registering', () => {
       pid: process.pid,
       inHand: [],
       draining: false,
+      ordinal: 1,
     });
   });
 

@@ -24,6 +24,7 @@ export class ScriptedWorker {
   readonly #stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
   readonly #received: FromCoordinator[] = [];
   readonly #waiting = new Set<() => void>();
+  readonly #heard: Kind[] = [];
   #timer: NodeJS.Timeout | undefined;
   /** How the coordinator ended the stream. */
   readonly ended: Promise<StatusObject>;
@@ -41,6 +42,7 @@ export class ScriptedWorker {
       pid: process.pid,
       inHand: [],
       draining: false,
+      ordinal: 1,
       ...registration,
     };
     this.#client = new (services().Coordinator)(address, credentials.createInsecure());
@@ -48,7 +50,9 @@ export class ScriptedWorker {
     this.ended = new Promise((resolve) => this.#stream.on('status', resolve));
     this.#stream.on('error', () => undefined);
     this.#stream.on('data', (wire: CoordinatorMessage__Output) => {
-      this.#received.push(decodeFromCoordinator(wire));
+      const message = decodeFromCoordinator(wire);
+      this.#received.push(message);
+      this.#heard.push(message.kind);
       for (const look of this.#waiting) look();
     });
   }
@@ -74,6 +78,11 @@ export class ScriptedWorker {
           reject(new Error(`the session ended with ${code} (${details}) before ${kind} came`));
       });
     });
+  }
+
+  /** The kinds of all messages that have come, in their order. */
+  get heard(): readonly Kind[] {
+    return this.#heard;
   }
 
   /** Messages of a kind that have come and were not taken. */
@@ -129,6 +138,12 @@ export class ScriptedWorker {
     void this.ended.then(() => clearInterval(this.#timer));
   }
 
+  /** Says Goodbye and ends its side of the stream, as a worker does that leaves. */
+  leave(): void {
+    this.send({ kind: 'goodbye' });
+    this.#stream.end();
+  }
+
   /** Breaks the connection without a word. */
   vanish(): void {
     this.#stream.cancel();
@@ -137,6 +152,11 @@ export class ScriptedWorker {
 
   /** The same process, in a new session. */
   again(address: string, inHand: readonly AttemptInHand[], over: Partial<Registration> = {}): ScriptedWorker {
-    return new ScriptedWorker(address, { ...this.registration, inHand, ...over });
+    return new ScriptedWorker(address, {
+      ...this.registration,
+      inHand,
+      ordinal: this.registration.ordinal + 1,
+      ...over,
+    });
   }
 }

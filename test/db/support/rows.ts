@@ -61,9 +61,9 @@ export interface WorkerSeed {
 }
 
 const WORKER_SQL = /* sql */ `
-  INSERT INTO workers (id, instance_id, session_id, coordinator_id, hostname, pid, version, slots, labels, queues,
+  INSERT INTO workers (id, instance_id, ordinal, session_id, coordinator_id, hostname, pid, version, slots, labels, queues,
     draining, lease_until)
-  VALUES ($1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'host', 1, '0', $2, $3, $4, $5,
+  VALUES ($1, gen_random_uuid(), 1, gen_random_uuid(), gen_random_uuid(), 'host', 1, '0', $2, $3, $4, $5,
     now() + $6 * interval '1 ms')
 `;
 

@@ -20,7 +20,7 @@ export interface CoordinatorClient extends grpc.Client {
    * Statuses that end a session:
    * INVALID_ARGUMENT     the first message was not a valid Register; the text names the field
    * ALREADY_EXISTS       another live process holds this worker_id
-   * ABORTED              this session was replaced by a newer one, or its lease ended; register again
+   * ABORTED              a newer session of this worker exists, or the lease of this one ended; register again
    * FAILED_PRECONDITION  a message came that the state of the session does not allow
    * INTERNAL             the registration failed for a reason that is in the coordinator's log
    * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
@@ -31,7 +31,7 @@ export interface CoordinatorClient extends grpc.Client {
    * Statuses that end a session:
    * INVALID_ARGUMENT     the first message was not a valid Register; the text names the field
    * ALREADY_EXISTS       another live process holds this worker_id
-   * ABORTED              this session was replaced by a newer one, or its lease ended; register again
+   * ABORTED              a newer session of this worker exists, or the lease of this one ended; register again
    * FAILED_PRECONDITION  a message came that the state of the session does not allow
    * INTERNAL             the registration failed for a reason that is in the coordinator's log
    * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
@@ -56,7 +56,7 @@ export interface CoordinatorHandlers extends grpc.UntypedServiceImplementation {
    * Statuses that end a session:
    * INVALID_ARGUMENT     the first message was not a valid Register; the text names the field
    * ALREADY_EXISTS       another live process holds this worker_id
-   * ABORTED              this session was replaced by a newer one, or its lease ended; register again
+   * ABORTED              a newer session of this worker exists, or the lease of this one ended; register again
    * FAILED_PRECONDITION  a message came that the state of the session does not allow
    * INTERNAL             the registration failed for a reason that is in the coordinator's log
    * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one

@@ -45,6 +45,10 @@ export interface Register {
    * True when the worker is already draining (it reconnects to report what it finished).
    */
   'draining'?: (boolean);
+  /**
+   * Counts up from 1 in each process. A registration that was held up on its way must not undo a newer one.
+   */
+  'ordinal'?: (number);
 }
 
 /**
@@ -90,4 +94,8 @@ export interface Register__Output {
    * True when the worker is already draining (it reconnects to report what it finished).
    */
   'draining': (boolean);
+  /**
+   * Counts up from 1 in each process. A registration that was held up on its way must not undo a newer one.
+   */
+  'ordinal': (number);
 }

@@ -1,0 +1,117 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { storedTask } from '../support/tasks.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+import { untilBlocked } from '../db/support/blocked.ts';
+import { again, database, registered, startCoordinator, submit, until, worker } from './support/fixture.ts';
+
+/* Each of these lost a task, or ran one twice, before the order of two steps was put right. */
+
+/** Fills the only slot of a new worker, and then claims a task ahead for it that is due before the slot is free. */
+async function withTaskInLine(env: Record<string, string> = {}) {
+  const coordinator = await startCoordinator(env);
+  const busy = await registered(coordinator, { workerId: 'busy' });
+  await submit();
+  const [running] = await busy.attempts(1);
+  const inLine = await submit({ dueInMs: 300 });
+  await until(inLine, { state: 'picked' });
+  return { coordinator, busy, running: running!.ref, inLine };
+}
+
+describe('a session', () => {
+  test('hears Registered before anything is sent to it', async () => {
+    const { coordinator, inLine } = await withTaskInLine();
+    await new Promise((resolve) => setTimeout(resolve, 400)); // until it is due and waits for a slot
+    const joining = worker(coordinator);
+    await joining.register();
+    const [attempt] = await joining.attempts(1);
+    expect(attempt!.ref.taskId).toBe(inLine);
+    expect(joining.heard.slice(0, 2)).toEqual(['registered', 'dispatch']);
+  });
+
+  test('that says Goodbye and half-closes gives back what crossed it once', async () => {
+    const coordinator = await startCoordinator({ HYDRA_LEASE_MS: '15000' });
+    const leaving = await registered(coordinator);
+    const id = await submit();
+    await leaving.attempts(1);
+    leaving.leave();
+    await leaving.ended;
+    const heir = await registered(coordinator);
+    expect((await heir.attempts(1))[0]!.ref).toEqual({ taskId: id, attempt: 2 });
+    // Each registration makes the coordinator settle what sessions have left behind.
+    const others = [await registered(coordinator), await registered(coordinator)];
+    heir.reportFinished({ taskId: id, attempt: 2 });
+    expect(await heir.next('acknowledge')).toMatchObject({ recorded: [{ taskId: id, attempt: 2 }] });
+    expect(others.flatMap((other) => other.pending('dispatch'))).toEqual([]);
+  });
+
+  test('is sent many long commands in several frames', async () => {
+    const coordinator = await startCoordinator({ HYDRA_LEASE_MS: '15000' });
+    const command = `true #${'x'.repeat(100_000)}`;
+    await Promise.all(Array.from({ length: 200 }, () => submit({ command })));
+    const scripted = await registered(coordinator, { slots: 200 });
+    const attempts = await scripted.attempts(200);
+    expect(new Set(attempts.map(({ ref }) => ref.taskId)).size).toBe(200);
+  });
+});
+
+describe('a claim', () => {
+  test('whose answer is lost is given up and claimed again', async () => {
+    const proxy = new TcpProxy(new URL(database.url));
+    onTestFinished(() => proxy.stop());
+    const coordinator = await startCoordinator({ DATABASE_URL: await proxy.start() });
+    const scripted = await registered(coordinator);
+    proxy.loseAnswerTo((sent) => sent.includes('claim-due-tasks'));
+    const id = await submit();
+    expect((await scripted.attempts(1))[0]!.ref).toEqual({ taskId: id, attempt: 2 });
+  });
+
+  test('goes back when whoever could have run it has left', async () => {
+    const [first, second] = [await startCoordinator(), await startCoordinator()];
+    const before = await registered(first);
+    const id = await submit({ dueInMs: 1_500 });
+    await until(id, { state: 'picked', coordinator_id: first.id });
+    before.vanish();
+    const after = again(before, second);
+    await after.register();
+    expect((await after.attempts(1))[0]!.ref).toEqual({ taskId: id, attempt: 1 });
+  });
+
+  test('that is being offered to others is not dispatched meanwhile', async () => {
+    const { busy, inLine, running } = await withTaskInLine();
+    const other = await startCoordinator();
+    const lock = await database.pool.connect();
+    await lock.query('BEGIN');
+    await lock.query('SELECT FROM tasks WHERE id = $1 FOR UPDATE', [inLine]);
+    const idle = await registered(other);
+    await untilBlocked(database.pool); // by the offer
+    busy.reportFinished(running);
+    await busy.next('acknowledge');
+    await lock.query('COMMIT');
+    lock.release();
+    // Either may have it now that both have room, but not both.
+    const sent = () => [busy, idle].filter((scripted) => scripted.pending('dispatch').length > 0);
+    while (sent().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    const holder = sent()[0]!;
+    const [attempt] = await holder.attempts(1);
+    expect(attempt!.ref).toEqual({ taskId: inLine, attempt: 1 });
+    holder.reportStarted(attempt!.ref);
+    await until(inLine, { state: 'running', worker_id: holder.registration.workerId });
+    expect(sent()).toEqual([]);
+  });
+
+  test('behind a full look-ahead starts at its instant', async () => {
+    const coordinator = await startCoordinator({ HYDRA_POLL_MS: '10000' });
+    const scripted = await registered(coordinator);
+    const far = await submit({ dueInMs: 25_000 });
+    await until(far, { state: 'picked' });
+    const near = await submit({ dueInMs: 500 });
+    expect((await scripted.attempts(1))[0]!.ref.taskId).toBe(near);
+    const { rows } = await database.pool.query<{ late_ms: number }>(
+      'SELECT extract(epoch FROM clock_timestamp() - due_at)::float8 * 1000 AS late_ms FROM tasks WHERE id = $1',
+      [near],
+    );
+    // Polling alone would have taken ten seconds.
+    expect(rows[0]!.late_ms).toBeLessThan(5_000);
+    expect(await storedTask(database.pool, far)).toMatchObject({ state: 'picked' });
+  });
+});

@@ -1,0 +1,59 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** Stands between a client and PostgreSQL, to break what goes through at a chosen moment. */
+export class TcpProxy {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  /** Looks at what clients send; `true` breaks the connection when the answer to it comes. */
+  #breakAnswerTo: ((sent: string) => boolean) | null = null;
+
+  constructor(private readonly target: URL) {
+    this.#server = createServer((client) => this.#join(client));
+  }
+
+  /** Listens, and returns the target's URL by way of the proxy. */
+  async start(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    const url = new URL(this.target);
+    url.hostname = '127.0.0.1';
+    url.port = String((this.#server.address() as AddressInfo).port);
+    return url.href;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** PostgreSQL gets the first thing sent that `matches`, and the connection breaks instead of its answer. */
+  loseAnswerTo(matches: (sent: string) => boolean): void {
+    this.#breakAnswerTo = matches;
+  }
+
+  #join(client: Socket): void {
+    const server = connect(Number(this.target.port), this.target.hostname);
+    let broken = false;
+    const close = () => {
+      for (const socket of [client, server]) {
+        socket.destroy();
+        this.#sockets.delete(socket);
+      }
+    };
+    for (const socket of [client, server]) {
+      this.#sockets.add(socket);
+      socket.on('error', close);
+      socket.on('close', close);
+    }
+    client.on('data', (chunk) => {
+      if (this.#breakAnswerTo?.(chunk.toString('latin1')) === true) {
+        this.#breakAnswerTo = null;
+        broken = true;
+      }
+      server.write(chunk);
+    });
+    server.on('data', (chunk) => {
+      if (broken) close();
+      else client.write(chunk);
+    });
+  }
+}
