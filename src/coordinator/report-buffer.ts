@@ -50,6 +50,8 @@ export interface ReportBufferDeps {
 export class ReportBuffer implements Service {
   readonly #pending = new Map<string, Pending>();
   #committing: ReadonlySet<string> = new Set();
+  /** Results that cannot be recorded, which only a defect brings about. Their attempts have run and must not run again. */
+  readonly #refused = new Set<string>();
   #bytes = 0;
   readonly #paused = new Set<WorkerSession>();
   readonly #loop: Loop;
@@ -61,9 +63,9 @@ export class ReportBuffer implements Service {
     });
   }
 
-  /** Attempts, as refKey names them, of which a report waits to be committed or is being committed. */
+  /** Attempts, as refKey names them, of which a report waits to be committed, is being committed, or cannot be. */
   keys(): string[] {
-    return [...this.#pending.keys(), ...this.#committing];
+    return [...this.#pending.keys(), ...this.#committing, ...this.#refused];
   }
 
   get size(): number {
@@ -263,6 +265,7 @@ export class ReportBuffer implements Service {
         return;
       }
       // Not acknowledged: the worker keeps it and reports it again with its next session.
+      this.#refused.add(refKey(entry.ref));
       this.deps.logger.error(
         { err: error, ref: entry.ref },
         'a result cannot be recorded; this is a defect, please report it',
