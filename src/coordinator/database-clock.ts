@@ -29,11 +29,6 @@ export class DatabaseClock {
     if (stepped || fresh.errorMs <= oldErrorMs) this.#sample = fresh;
   }
 
-  /** Whether the clock was ever read; before that nothing is dispatched ahead of time. */
-  get known(): boolean {
-    return this.#sample !== null;
-  }
-
   /** The latest that PostgreSQL's clock can be read now without being ahead of it; ms since the epoch. */
   nowMs(): number {
     if (this.#sample === null) return -Infinity;
