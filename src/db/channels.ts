@@ -3,8 +3,11 @@
 /** Tasks are due within {@link WAKE_HORIZON_MS}. No payload. */
 export const DUE_CHANNEL = 'hydra_due';
 
-/** A claimed task was cancelled; its owner drops it. Payload: the task's id. */
+/** Somebody asked to cancel tasks that are claimed or run; their owners stop them. No payload. */
 export const CANCELLED_CHANNEL = 'hydra_cancelled';
+
+/** A claimed task is due earlier than it was; its owner does not wait any more. Payload: the task's id. */
+export const HASTENED_CHANNEL = 'hydra_hastened';
 
 /** A worker is to drain; the coordinator that holds its session tells it. Payload: the worker's id. */
 export const DRAIN_CHANNEL = 'hydra_drain';

@@ -1,5 +1,6 @@
 import { TASK_STATES, type TaskState } from '../domain/task-state.ts';
 import type { Queryable } from './pool.ts';
+import { rangesSql } from './task-ranges.ts';
 import { TASK_COLUMNS, type TaskRow } from './task-row.ts';
 
 export interface TaskFilter {
@@ -38,19 +39,7 @@ function listSql(worker: string): string {
       AND t.scheduled_at >= $3 AND (t.scheduled_at, t.id) < ($4, $5::uuid)
     ORDER BY t.scheduled_at DESC, t.id DESC LIMIT ${limit}`;
   return /* sql */ `
-    WITH RECURSIVE ranges AS (
-      (
-        SELECT t.queue, t.state FROM tasks t
-        WHERE ${worker} ($1::text IS NULL OR t.queue = $1) ORDER BY t.queue, t.state LIMIT 1
-      )
-      UNION ALL
-      SELECT next.queue, next.state FROM ranges r CROSS JOIN LATERAL (
-        SELECT t.queue, t.state FROM tasks t
-        WHERE ${worker} (t.queue, t.state) > (r.queue, r.state) ORDER BY t.queue, t.state LIMIT 1
-      ) next
-      -- Out here: as a second condition on the queue it would be where PostgreSQL begins to read.
-      WHERE $1 IS NULL OR next.queue = $1
-    ), candidates AS (
+    WITH RECURSIVE ${rangesSql(worker)}, candidates AS (
       SELECT r.queue, r.state FROM ranges r CROSS JOIN LATERAL (${newest('1')}) first
       WHERE r.state = ANY ($2::task_state[])
       ORDER BY first.scheduled_at DESC, first.id DESC LIMIT $6

@@ -1,12 +1,16 @@
 import { MAX_LOST_ATTEMPTS, type TaskState } from '../domain/task-state.ts';
 import { DUE_CHANNEL } from './channels.ts';
+import { giveUpAtSql } from './out-of-time.ts';
 
 /** A task whose attempt was lost to infrastructure. */
 export interface LostAttempt {
   readonly taskId: string;
   readonly attempt: number;
   readonly workerId: string | null;
-  /** `scheduled`: it went back. `failed`: it was lost too often. */
+  /**
+   * `scheduled`: it went back. `failed`: it was lost too often, or must not run again. `cancelled`: somebody had asked
+   * for that.
+   */
   readonly state: TaskState;
 }
 
@@ -21,43 +25,84 @@ export function toLostAttempt(row: LostRow): LostAttempt {
   return { taskId: row.id, attempt: row.attempt, workerId: row.worker_id, state: row.state };
 }
 
-/**
- * Ends the attempts that `selection` locks, as `worker_lost`: the task goes back, due at once and without using up a
- * retry of the user, or fails when that happened too often. `selection` is the body of a SELECT of `tasks t` that
- * ends in FOR UPDATE; further CTEs that it needs go before, in `ctes`.
- */
-export function loseAttemptsSql(ctes: string, selection: string): string {
-  return /* sql */ `
-    WITH ${ctes === '' ? '' : `${ctes},`} lost AS MATERIALIZED (
-      ${selection}
-    ), archived AS (
-      INSERT INTO past_attempts
-        (task_id, attempt, coordinator_id, worker_id, picked_at, started_at, ended_at, reason, error)
-      SELECT id, attempt, coordinator_id, worker_id, picked_at, started_at, statement_timestamp(), 'worker_lost',
-        'its worker or coordinator went away'
-      FROM lost WHERE lost_attempts < ${MAX_LOST_ATTEMPTS}
-    ), ended AS (
-      UPDATE tasks t SET
-        state = 'failed', failed_at = statement_timestamp(), reason = 'worker_lost',
-        error = 'its worker or coordinator went away ' || (lost.lost_attempts + 1) || ' times'
-      FROM lost WHERE t.id = lost.id AND lost.lost_attempts >= ${MAX_LOST_ATTEMPTS}
-      RETURNING t.id, t.attempt, t.worker_id, t.state
-    ), returned AS (
-      UPDATE tasks t SET
-        state = 'scheduled', due_at = greatest(t.scheduled_at, statement_timestamp()),
-        lost_attempts = t.lost_attempts + 1,
-        coordinator_id = NULL, worker_id = NULL, picked_at = NULL, started_at = NULL
-      FROM lost WHERE t.id = lost.id AND lost.lost_attempts < ${MAX_LOST_ATTEMPTS}
-      RETURNING t.id, t.attempt, lost.worker_id, t.state
-    ), woken AS (
-      SELECT pg_notify('${DUE_CHANNEL}', '') FROM returned LIMIT 1
-    )
-    SELECT id, attempt, worker_id, state FROM ended
-    UNION ALL
-    SELECT id, attempt, worker_id, state FROM returned WHERE (SELECT count(*) FROM woken) >= 0
-  `;
+/** Which attempts are lost, and what is known of them: SQL about `tasks t`. */
+export interface LostSelection {
+  /** CTEs that the others need, each followed by a comma. */
+  readonly ctes?: string;
+  /** What follows FROM `tasks t`. */
+  readonly from: string;
+  /** It may have been sent to a worker. What was not goes back as if it had never been claimed. Default: it may. */
+  readonly sent?: string;
+  /** The facts of the attempt. Default: those in the row; it ended now, since `its worker or coordinator went away`. */
+  readonly facts?: Readonly<Partial<Record<keyof typeof FACTS, string>>>;
+  /** A further CTE; the rows that were changed, with `id` and `attempt`, are in `changed`. */
+  readonly then?: string;
 }
 
-/** What a selection for {@link loseAttemptsSql} selects. */
-export const LOST_COLUMNS =
-  't.id, t.attempt, t.coordinator_id, t.worker_id, t.picked_at, t.started_at, t.lost_attempts';
+const FACTS = {
+  coordinator_id: 't.coordinator_id',
+  worker_id: 't.worker_id',
+  started_at: 't.started_at',
+  ended_at: 'statement_timestamp()',
+  error: `'its worker or coordinator went away'`,
+  cpu_ms: 'NULL::bigint',
+  peak_memory_bytes: 'NULL::bigint',
+};
+
+/**
+ * Ends the attempts that are selected, as `worker_lost`: the task goes back, due at once and without using up a retry
+ * of the user, or fails when that happened too often or the task must not run again. What somebody asked to cancel is
+ * cancelled.
+ */
+export function loseAttemptsSql({ ctes = '', facts, from, sent = 'true', then = '' }: LostSelection): string {
+  const columns = Object.entries({ ...FACTS, ...facts }).map(([name, sql]) => `${sql} AS ${name}`);
+  return /* sql */ `
+    WITH ${ctes} found AS MATERIALIZED (
+      SELECT t.id, t.attempt, t.picked_at, t.lost_attempts, t.retry_lost, t.cancel_requested_at,
+        ${sent} AS sent, ${columns.join(', ')}
+      FROM tasks t ${from}
+      ORDER BY t.id FOR NO KEY UPDATE OF t
+    ), lost AS MATERIALIZED (
+      SELECT *, CASE
+        WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
+        WHEN sent AND (NOT retry_lost OR lost_attempts >= ${MAX_LOST_ATTEMPTS}) THEN 'failed'
+        ELSE 'scheduled' END::task_state AS next
+      FROM found
+    ), archived AS (
+      INSERT INTO past_attempts (task_id, attempt, coordinator_id, worker_id, picked_at, started_at, ended_at, reason,
+        error, cpu_ms, peak_memory_bytes)
+      SELECT id, attempt, coordinator_id, worker_id, picked_at, started_at, ended_at, 'worker_lost',
+        error, cpu_ms, peak_memory_bytes
+      FROM lost WHERE next = 'scheduled' AND sent
+    ), ended AS (
+      UPDATE tasks t SET
+        state = lost.next,
+        failed_at = CASE lost.next WHEN 'failed' THEN lost.ended_at END,
+        cancelled_at = CASE lost.next WHEN 'cancelled' THEN lost.ended_at END,
+        reason = CASE lost.next WHEN 'failed' THEN 'worker_lost' ELSE 'cancelled' END::attempt_reason,
+        error = CASE WHEN lost.sent THEN lost.error || CASE
+          WHEN lost.next = 'cancelled' THEN ''
+          WHEN NOT t.retry_lost THEN ', and the task must not run again then'
+          ELSE '; ' || (lost.lost_attempts + 1) || ' attempts were lost' END END,
+        picked_at = CASE WHEN lost.sent THEN t.picked_at END,
+        coordinator_id = lost.coordinator_id, worker_id = lost.worker_id, started_at = lost.started_at,
+        cpu_ms = lost.cpu_ms, peak_memory_bytes = lost.peak_memory_bytes
+      FROM lost WHERE t.id = lost.id AND lost.next <> 'scheduled'
+      RETURNING t.id, lost.attempt, lost.worker_id, t.state, lost.sent
+    ), returned AS (
+      UPDATE tasks t SET
+        state = 'scheduled', due_at = greatest(t.due_at, statement_timestamp()),
+        attempt = t.attempt - (NOT lost.sent)::int, lost_attempts = t.lost_attempts + lost.sent::int,
+        first_started_at = coalesce(t.first_started_at, lost.started_at),
+        give_up_at = ${giveUpAtSql('coalesce(t.first_started_at, lost.started_at)')},
+        coordinator_id = NULL, worker_id = NULL, picked_at = NULL, started_at = NULL
+      FROM lost WHERE t.id = lost.id AND lost.next = 'scheduled'
+      RETURNING t.id, lost.attempt, lost.worker_id, t.state, lost.sent
+    ), woken AS (
+      SELECT pg_notify('${DUE_CHANNEL}', '') FROM returned LIMIT 1
+    ), changed AS (
+      SELECT * FROM ended UNION ALL SELECT * FROM returned
+    )${then === '' ? '' : `, ${then}`}
+    SELECT id, attempt, worker_id, state FROM changed WHERE sent AND (SELECT count(*) FROM woken) >= 0
+  `;
+}

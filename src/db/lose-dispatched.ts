@@ -1,15 +1,12 @@
 import { keyColumns, type AttemptKey } from './attempt-key.ts';
-import { LOST_COLUMNS, loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
+import { loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
 import type { Queryable } from './pool.ts';
 
-const SQL = loseAttemptsSql(
-  '',
-  /* sql */ `
-    SELECT ${LOST_COLUMNS} FROM tasks t
+const SQL = loseAttemptsSql({
+  from: /* sql */ `
     JOIN unnest($2::uuid[], $3::int[]) AS sent (id, attempt) ON t.id = sent.id AND t.attempt = sent.attempt
-    WHERE t.state = 'picked' AND t.coordinator_id = $1
-    ORDER BY t.id FOR UPDATE OF t`,
-);
+    WHERE t.state = 'picked' AND t.coordinator_id = $1`,
+});
 
 /**
  * Takes back attempts that this coordinator sent to a worker whose lease then ended before it reported them as

@@ -17,6 +17,11 @@ export interface PoolOptions {
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Longest a statement may run; PostgreSQL cancels it then. Longer than any that Hydra sends when healthy. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/**
+ * Longest that a transaction may wait for its next statement. A client that is cut off in the middle of one would hold
+ * its locks until TCP gives up, and what it has locked could not be cancelled, renewed or taken back.
+ */
+const IDLE_TRANSACTION_MS = 5_000;
 
 /** A pool whose idle connections may break without ending the process. Timestamps are UTC. */
 export function createPool(options: PoolOptions): pg.Pool {
@@ -26,6 +31,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
     // The server may be gone without a word; without this a statement would wait for TCP to give up.
     query_timeout: STATEMENT_TIMEOUT_MS + 5_000,
     idleTimeoutMillis: 60_000,

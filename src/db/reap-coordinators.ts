@@ -1,4 +1,4 @@
-import { LOST_COLUMNS, loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
+import { loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
 import type { Queryable } from './pool.ts';
 
 /*
@@ -9,8 +9,8 @@ import type { Queryable } from './pool.ts';
  * Removing the row and taking the claims is one statement: a coordinator that renews at the same moment waits for the
  * row, finds it gone, and learns that its claims are not its own any more.
  */
-const SQL = loseAttemptsSql(
-  /* sql */ `
+const SQL = loseAttemptsSql({
+  ctes: /* sql */ `
     gone AS MATERIALIZED (
       SELECT c.id, c.lease_until FROM coordinators c
       WHERE c.lease_until < statement_timestamp() AND c.id <> $1
@@ -19,17 +19,11 @@ const SQL = loseAttemptsSql(
       ORDER BY c.id FOR UPDATE SKIP LOCKED
     ), removed AS (
       DELETE FROM coordinators c USING gone WHERE c.id = gone.id
-    ), released AS (
-      -- Nothing is dispatched before its instant or without a lease, so these never were.
-      UPDATE tasks t SET state = 'scheduled', attempt = t.attempt - 1, coordinator_id = NULL, picked_at = NULL
-      FROM gone WHERE t.state = 'picked' AND t.coordinator_id = gone.id AND t.due_at > gone.lease_until
-    )`,
-  /* sql */ `
-    SELECT ${LOST_COLUMNS} FROM tasks t
-    JOIN gone ON t.coordinator_id = gone.id
-    WHERE t.state = 'picked' AND t.due_at <= gone.lease_until
-    ORDER BY t.id FOR UPDATE OF t`,
-);
+    ),`,
+  from: /* sql */ `JOIN gone ON t.coordinator_id = gone.id WHERE t.state = 'picked'`,
+  // Nothing is dispatched before its instant or without a lease.
+  sent: 't.due_at <= gone.lease_until',
+});
 
 /** Removes coordinators whose lease ended and takes back what they had claimed. Returns what may have been running. */
 export async function reapCoordinators(db: Queryable, selfId: string): Promise<LostAttempt[]> {

@@ -1,4 +1,4 @@
-import { LOST_COLUMNS, loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
+import { loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
 import { inTransaction } from './in-transaction.ts';
 import type pg from 'pg';
 
@@ -11,13 +11,9 @@ const REMOVE = /* sql */ `
   )) RETURNING id
 `;
 
-const LOSE = loseAttemptsSql(
-  '',
-  /* sql */ `
-    SELECT ${LOST_COLUMNS} FROM tasks t
-    WHERE t.worker_id = ANY ($1::text[]) AND t.state = 'running'
-    ORDER BY t.id FOR UPDATE`,
-);
+const LOSE = loseAttemptsSql({
+  from: /* sql */ `WHERE t.worker_id = ANY ($1::text[]) AND t.state = 'running'`,
+});
 
 export interface ReapedWorkers {
   readonly workerIds: readonly string[];

@@ -2,8 +2,8 @@ import type pg from 'pg';
 import type { Labels } from '../domain/lane.ts';
 import { keyColumns, type AttemptKey } from './attempt-key.ts';
 import { inTransaction } from './in-transaction.ts';
-import { LOST_COLUMNS, loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
-import { markStarted } from './mark-started.ts';
+import { loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
+import { adoptAttempts } from './mark-started.ts';
 
 export interface WorkerRegistration {
   readonly workerId: string;
@@ -28,6 +28,8 @@ export type WorkerRegistered =
       readonly outcome: 'registered';
       /** Somebody asked it to drain, or it said so itself. */
       readonly draining: boolean;
+      /** What it was given to finish when somebody asked it to drain; `null`: as it is configured. */
+      readonly drainTimeoutMs: number | null;
       /** Of what it has in hand, what it still owns. */
       readonly owned: readonly AttemptKey[];
       /** What PostgreSQL thought it runs, and it does not. */
@@ -47,23 +49,26 @@ const UPSERT = /* sql */ `
     hostname = excluded.hostname, pid = excluded.pid, version = excluded.version, slots = excluded.slots,
     labels = excluded.labels, queues = excluded.queues,
     draining = excluded.draining OR (w.draining AND w.instance_id = excluded.instance_id),
+    drain_timeout_ms = CASE WHEN w.instance_id = excluded.instance_id THEN w.drain_timeout_ms END,
     connected_at = excluded.connected_at, last_heartbeat_at = excluded.last_heartbeat_at,
     lease_until = excluded.lease_until, ordinal = excluded.ordinal
   WHERE CASE WHEN w.instance_id = excluded.instance_id THEN w.ordinal < excluded.ordinal
     ELSE w.lease_until < statement_timestamp() END
-  RETURNING draining
+  RETURNING draining, drain_timeout_ms::float8
 `;
+
+interface Upserted {
+  draining: boolean;
+  drain_timeout_ms: number | null;
+}
 
 const HOLDER = /* sql */ `SELECT instance_id, hostname, pid FROM workers WHERE id = $1`;
 
-const LOSE_MISSING = loseAttemptsSql(
-  '',
-  /* sql */ `
-    SELECT ${LOST_COLUMNS} FROM tasks t
+const LOSE_MISSING = loseAttemptsSql({
+  from: /* sql */ `
     WHERE t.worker_id = $1 AND t.state = 'running'
-      AND (t.id, t.attempt) NOT IN (SELECT * FROM unnest($2::uuid[], $3::int[]))
-    ORDER BY t.id FOR UPDATE`,
-);
+      AND (t.id, t.attempt) NOT IN (SELECT * FROM unnest($2::uuid[], $3::int[]))`,
+});
 
 /**
  * Registers a worker's new session, in one transaction with its account of what it has in hand: what it owns is
@@ -71,7 +76,7 @@ const LOSE_MISSING = loseAttemptsSql(
  */
 export function registerWorker(pool: pg.Pool, worker: WorkerRegistration, leaseMs: number): Promise<WorkerRegistered> {
   return inTransaction(pool, async (client) => {
-    const upserted = await client.query<{ draining: boolean }>(UPSERT, [
+    const upserted = await client.query<Upserted>(UPSERT, [
       worker.workerId,
       worker.instanceId,
       worker.sessionId,
@@ -96,8 +101,14 @@ export function registerWorker(pool: pg.Pool, worker: WorkerRegistration, leaseM
       return { outcome: 'id_in_use', hostname: holder.hostname, pid: holder.pid };
     }
     const starts = worker.inHand.map((a) => ({ ...a, workerId: worker.workerId }));
-    const owned = await markStarted(client, worker.coordinatorId, starts);
+    const owned = await adoptAttempts(client, worker.coordinatorId, starts);
     const missing = await client.query<LostRow>(LOSE_MISSING, [worker.workerId, ...keyColumns(owned)]);
-    return { outcome: 'registered', draining: registered.draining, owned, lost: missing.rows.map(toLostAttempt) };
+    return {
+      outcome: 'registered',
+      draining: registered.draining,
+      drainTimeoutMs: registered.drain_timeout_ms,
+      owned,
+      lost: missing.rows.map(toLostAttempt),
+    };
   });
 }

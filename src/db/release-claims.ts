@@ -1,15 +1,14 @@
 import { keyColumns, type AttemptKey } from './attempt-key.ts';
 import { DUE_CHANNEL } from './channels.ts';
+import { LET_GO_UNSENT, ownClaimsSql } from './own-claims.ts';
 import type { Queryable } from './pool.ts';
 
-/* The attempt never reached a worker: its number is used again. */
 const releaseSql = (ctes: string, condition: string) => /* sql */ `
-  WITH ${ctes} released AS (
-    UPDATE tasks t SET
-      state = 'scheduled', attempt = t.attempt - 1, coordinator_id = NULL, picked_at = NULL
-    FROM unnest($2::uuid[], $3::int[]) AS claim (id, attempt)
-    WHERE t.id = claim.id AND t.attempt = claim.attempt AND t.state = 'picked' AND t.coordinator_id = $1 ${condition}
-    RETURNING t.id, claim.attempt
+  WITH ${ctes} claimed AS MATERIALIZED (
+    ${ownClaimsSql(condition)}
+  ), released AS (
+    UPDATE tasks t SET ${LET_GO_UNSENT} FROM claimed WHERE t.id = claimed.id
+    RETURNING t.id, claimed.attempt
   ), woken AS (
     SELECT pg_notify('${DUE_CHANNEL}', '') FROM released LIMIT 1
   )
@@ -38,8 +37,9 @@ async function release(sql: string, db: Queryable, coordinatorId: string, keys: 
 }
 
 /**
- * Gives claims back that were never sent to a worker, and wakes whoever has room. Nothing may be able to send them any
- * more, since their numbers will be used again. Returns those that were still owned.
+ * Gives claims back that were never sent to a worker, and wakes whoever has room; those that somebody asked to cancel
+ * are cancelled. Nothing may be able to send them any more, since their numbers will be used again. Returns those that
+ * were still owned.
  */
 export function releaseClaims(
   db: Queryable,

@@ -8,13 +8,20 @@ export interface CoordinatorIdentity {
   readonly version: string;
 }
 
+export interface RenewedWorker {
+  readonly id: string;
+  readonly draining: boolean;
+  /** What it was given to finish when it was asked to drain; `null`: as it is configured. */
+  readonly drainTimeoutMs: number | null;
+}
+
 export interface Renewal {
   /** PostgreSQL's clock, in milliseconds since the epoch. */
   readonly nowMs: number;
   /** The coordinator had no row: this is its first renewal, or others reaped it and its claims are gone. */
   readonly registeredAnew: boolean;
   /** Workers whose lease was renewed; those asked for and missing here have lost their session. */
-  readonly workers: readonly { readonly id: string; readonly draining: boolean }[];
+  readonly workers: readonly RenewedWorker[];
 }
 
 const SQL = /* sql */ `
@@ -28,17 +35,18 @@ const SQL = /* sql */ `
     SET lease_until = clock_timestamp() + $5 * interval '1 ms', last_heartbeat_at = statement_timestamp()
     FROM unnest($6::text[], $7::uuid[]) AS beat (id, session_id)
     WHERE w.id = beat.id AND w.session_id = beat.session_id
-    RETURNING w.id, w.draining
+    RETURNING w.id, w.draining, w.drain_timeout_ms
   )
   SELECT registered_anew,
-    (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'draining', draining)), '[]') FROM renewed) AS workers,
+    (SELECT coalesce(jsonb_agg(jsonb_build_object(
+      'id', id, 'draining', draining, 'drainTimeoutMs', drain_timeout_ms)), '[]') FROM renewed) AS workers,
     extract(epoch FROM clock_timestamp())::float8 * 1000 AS now_ms
   FROM coordinator
 `;
 
 interface Row {
   registered_anew: boolean;
-  workers: { id: string; draining: boolean }[];
+  workers: RenewedWorker[];
   now_ms: number;
 }
 

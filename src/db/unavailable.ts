@@ -4,7 +4,7 @@ import { HydraError } from '../domain/errors.ts';
  * SQLSTATE classes and codes that say "not now", after which the same statement may succeed.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-const TRANSIENT_SQLSTATE = /^(08...|25006|40001|40P01|53...|55P03|57014|57P01|57P02|57P03|57P05|58...)$/;
+const TRANSIENT_SQLSTATE = /^(08...|25006|25P03|40001|40P01|53...|55P03|57014|57P01|57P02|57P03|57P05|58...)$/;
 
 /** System errors of a socket that say the same. */
 const TRANSIENT_SYSTEM = new Set([
@@ -22,7 +22,7 @@ const TRANSIENT_SYSTEM = new Set([
 
 /** What `pg` says, without a code, when it loses or does not get a connection. */
 const TRANSIENT_TEXT =
-  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|connection timeout/i;
+  /timeout exceeded when trying to connect|Connection terminated|not queryable|Query read timeout|connection timeout/i;
 
 /** Whether a fault of `pg` is one of availability, so that waiting and trying again may help. */
 export function isTransient(error: unknown): boolean {

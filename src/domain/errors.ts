@@ -6,6 +6,9 @@ export interface FieldFault {
   readonly message: string;
 }
 
+/** Most faults that are told of one request. */
+export const MAX_FAULTS = 100;
+
 /** The kinds of fault that cross a public surface. REST and gRPC each map them to a status in one file. */
 export type FaultCode =
   /** Something in the request is wrong; `faults` says what. */

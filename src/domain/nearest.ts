@@ -22,5 +22,16 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     const d = distance(word.toLowerCase(), candidate.toLowerCase());
     if (d <= limit && (best === undefined || d < best.distance)) best = { candidate, distance: d };
   }
-  return best?.candidate;
+  return best?.candidate ?? abbreviated(word, candidates);
+}
+
+/** The shortest of those that the word begins or ends: `timeout` of `timeout_ms`, `TERM` of `SIGTERM`. */
+function abbreviated(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length < 3) return undefined;
+  const short = word.toLowerCase();
+  const longer = candidates.filter((candidate) => {
+    const long = candidate.toLowerCase();
+    return long.startsWith(short) || long.endsWith(short);
+  });
+  return longer.sort((a, b) => a.length - b.length)[0];
 }

@@ -1,39 +1,14 @@
-import type { TSchema } from 'typebox';
+import { Type, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { Settings } from 'typebox/system';
 import type { FieldFault } from './errors.ts';
-import { NAME_HINT, NAME_PATTERN } from './lane.ts';
-import { nearest } from './nearest.ts';
-import { UUID_HINT, UUID_PATTERN } from './uuid.ts';
+import { missing, quote, unknownField, wanted, wrongType, wrongValue, wrongWord } from './fault-sentence.ts';
+import { PATTERN_HINTS } from './patterns.ts';
+import { firstUnion, nameOf, pointerNames, rootPlace, step, walk, type Place, type Subschema } from './schema-place.ts';
 
 // Typebox stops collecting at 8, so a value with several unknown fields would hide its other faults.
 Settings.Set({ maxErrors: 64 });
-
-/** Longest part of what somebody sent that is repeated to them. */
-const MAX_QUOTED = 60;
-
-/** What would be right, for each pattern that a schema uses. */
-const PATTERN_HINTS: Readonly<Record<string, string>> = { [NAME_PATTERN]: NAME_HINT, [UUID_PATTERN]: UUID_HINT };
-
-/** The keywords of JSON Schema that the messages look at. */
-interface Subschema {
-  readonly type?: string;
-  readonly properties?: Readonly<Record<string, Subschema>>;
-  readonly additionalProperties?: boolean | Subschema;
-  readonly items?: Subschema;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly examples?: readonly unknown[];
-}
-
-/** A value on the way from the root to a fault, with the schema it is held to. */
-interface Place {
-  readonly value: unknown;
-  readonly schema: Subschema;
-  /** Such as `labels.region` or `tasks[3]`; empty for the root. */
-  readonly path: string;
-}
 
 /** Finds what is wrong with a value. `root` names the value itself, such as `tasks[3]`; none for the body of a request. */
 export type FaultFinder = (value: unknown, root?: string) => FieldFault[];
@@ -43,21 +18,33 @@ export function faultFinder(schema: TSchema): FaultFinder {
   const validator = Compile(schema);
   return (value, root = '') => {
     if (validator.Check(value)) return [];
-    const top: Place = { value, schema, path: root };
-    return validator.Errors(value).flatMap((error) => describe(error, top) ?? []);
+    const top = rootPlace(value, schema, root);
+    const told = new Set<string>();
+    const isNew = (what: string) => told.size < told.add(what).size;
+    return validator.Errors(value).flatMap((error) => {
+      const union = firstUnion(top, pointerNames(error.instancePath));
+      // Typebox tells of each kind of object what is wrong for it; once is enough, and of the kind that was meant.
+      if (union !== null) return isNew(union.path) ? unionFaults(union) : [];
+      // What is of another type is none of the words that are possible, either.
+      return describe(error, top).filter(({ field }) => isNew(`${error.schemaPath} ${field}`));
+    });
   };
 }
 
-/** `null` for errors that only repeat another one. */
-function describe(error: TLocalizedValidationError, top: Place): FieldFault | null {
+function describe(error: TLocalizedValidationError, top: Place): FieldFault[] {
   // These sum up faults that are reported one by one, each in its place.
-  if (error.keyword === 'additionalProperties' || error.keyword === 'propertyNames') return null;
-  const place = find(top, error.instancePath);
+  if (error.keyword === 'additionalProperties' || error.keyword === 'propertyNames') return [];
+  const names = pointerNames(error.instancePath);
+  const place = walk(top, names);
   if (error.keyword === 'required') {
-    const child = step(place, error.params.requiredProperties[0] ?? '');
-    return { field: child.path, message: `is missing; give ${wanted(child.schema)}` };
+    const children = error.params.requiredProperties.map((name) => step(place, name));
+    return children.map(({ path, schema }) => ({ field: path, message: missing(schema) }));
   }
-  return { field: place.path === '' ? 'body' : place.path, message: sentence(error, place, top) };
+  if (error.keyword === 'boolean') {
+    const known = Object.keys(walk(top, names.slice(0, -1)).schema.properties ?? {});
+    return [{ field: nameOf(place), message: unknownField(names.at(-1) ?? '', known) }];
+  }
+  return [{ field: nameOf(place), message: sentence(error, place) }];
 }
 
 /** The parameters of the keywords below, by the names that typebox gives them. */
@@ -67,32 +54,29 @@ interface Params {
   readonly limit?: number;
 }
 
-function sentence(error: TLocalizedValidationError, place: Place, top: Place): string {
+function sentence(error: TLocalizedValidationError, place: Place): string {
   const { value, schema } = place;
   const { pattern, allowedValues = [], limit = 0 } = error.params as Params;
   const keyword: string = error.keyword;
   switch (keyword) {
     case 'type':
-      return `${value === undefined ? 'is missing' : `is ${kindOf(value)}`}; give ${wanted(schema)}`;
-    case 'boolean':
-      return unknownField(error.instancePath, top);
+      return wrongType(place);
     case 'pattern': {
-      const what = error.schemaPath.includes('/propertyNames') ? 'has a name that' : quote(value);
+      const what = error.schemaPath.includes('/propertyNames') ? 'has a name that' : quote(place);
       return `${what} is not allowed; ${PATTERN_HINTS[String(pattern)] ?? `give a text that matches ${String(pattern)}`}`;
     }
-    case 'enum': {
-      const words = allowedValues.map(String);
-      const meant = typeof value === 'string' ? didYouMean(value, words) : '';
-      return `${quote(value)} is not known; ${meant}give one of ${words.join(', ')}`;
-    }
+    case 'enum':
+      return wrongWord(place, allowedValues.map(String));
+    case 'const':
     case 'minimum':
     case 'maximum':
-      return `is ${quote(value)}; give ${wanted(schema)}`;
+      return wrongValue(place);
     case 'minLength':
       return `is empty; give ${wanted(schema)}`;
     case 'maxLength':
       return `is ${(value as string).length} characters long; at most ${limit} are allowed`;
     case 'minItems':
+    case 'minProperties':
       return `is empty; give at least ${limit}`;
     case 'maxItems':
       return `has ${(value as unknown[]).length} entries; at most ${limit} are allowed`;
@@ -103,77 +87,45 @@ function sentence(error: TLocalizedValidationError, place: Place, top: Place): s
   }
 }
 
-function didYouMean(word: string, candidates: readonly string[]): string {
-  const meant = nearest(word, candidates);
-  return meant === undefined ? '' : `did you mean ${meant}? `;
-}
-
-function unknownField(instancePath: string, top: Place): string {
-  const segments = split(instancePath);
-  const name = segments.pop() ?? '';
-  const known = Object.keys(walk(top, segments).schema.properties ?? {});
-  if (known.length === 0) return 'is not known here; remove it';
-  return `is not a known field; ${didYouMean(name, known)}known fields are ${known.join(', ')}`;
-}
-
-/** What a schema asks for, as the object of "give". */
-function wanted(schema: Subschema): string {
-  const example = schema.examples?.[0];
-  const such = example === undefined ? '' : ` such as ${JSON.stringify(example)}`;
-  const { minimum, maximum } = schema;
-  const range = minimum === undefined || maximum === undefined ? '' : ` from ${minimum} to ${maximum}`;
-  const kinds: Readonly<Record<string, string>> = {
-    integer: `a whole number${range}`,
-    string: 'a string',
-    array: 'an array',
-    object: 'a JSON object',
-  };
-  return `${kinds[schema.type ?? ''] ?? 'another value'}${such}`;
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object') return 'an object';
-  return `the ${typeof value} ${quote(value)}`;
-}
-
-/** A scalar as JSON, cut short. Never looks into objects, which may be nested deeper than the stack. */
-function quote(value: unknown): string {
-  if (typeof value === 'object') return kindOf(value);
-  return JSON.stringify(
-    typeof value === 'string' && value.length > MAX_QUOTED ? `${value.slice(0, MAX_QUOTED)}…` : value,
-  );
-}
-
-/** The names in a JSON pointer. */
-function split(pointer: string): string[] {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
-}
-
-function find(top: Place, pointer: string): Place {
-  return walk(top, split(pointer));
-}
-
-function walk(top: Place, names: readonly string[]): Place {
-  return names.reduce(step, top);
-}
-
-function step(place: Place, name: string): Place {
-  const { schema, path } = place;
-  if (Array.isArray(place.value)) {
-    return { value: place.value[Number(name)] as unknown, schema: schema.items ?? {}, path: `${path}[${name}]` };
+/**
+ * What is wrong with a value that is to be one of several kinds of object. The kind that was meant is told by the one
+ * property that has words of its own in each, such as `type`; the faults are those of that kind alone.
+ */
+function unionFaults(place: Place): FieldFault[] {
+  const { value, schema, path } = place;
+  const kinds = schema.anyOf ?? [];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return [{ field: nameOf(place), message: wrongType(place) }];
   }
-  const own = (record: object | undefined) => record !== undefined && Object.hasOwn(record, name);
-  const rest = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : {};
-  const value = typeof place.value === 'object' && place.value !== null ? place.value : {};
-  const shown = name.length > MAX_QUOTED ? `${name.slice(0, MAX_QUOTED)}…` : name;
-  return {
-    value: own(value) ? (value as Record<string, unknown>)[name] : undefined,
-    schema: own(schema.properties) ? (schema.properties?.[name] ?? {}) : rest,
-    path: path === '' ? shown : `${path}.${shown}`,
-  };
+  const tag = step(place, tagOf(kinds));
+  const kind = kinds.find((candidate) => wordsOf(candidate, tagOf(kinds)).includes(tag.value));
+  if (kind !== undefined) return finderOf(kind)(value, path);
+  const words = kinds.flatMap((candidate) => wordsOf(candidate, tagOf(kinds))).map(String);
+  const message = tag.value === undefined ? `is missing; give one of ${words.join(', ')}` : wrongWord(tag, words);
+  return [{ field: tag.path, message }];
+}
+
+/** The property that has words of its own in every kind of object. */
+function tagOf(kinds: readonly Subschema[]): string {
+  const names = Object.keys(kinds[0]?.properties ?? {});
+  const tag = names.find((name) => kinds.every((kind) => wordsOf(kind, name).length > 0));
+  if (tag === undefined) throw new Error('a schema has kinds of object that no property tells apart');
+  return tag;
+}
+
+function wordsOf(kind: Subschema, name: string): readonly unknown[] {
+  const property = kind.properties?.[name];
+  if (property === undefined) return [];
+  return property.const === undefined ? (property.enum ?? []) : [property.const];
+}
+
+/** Finders of kinds, which are parts of schemas that live as long as the process. */
+const finders = new WeakMap<Subschema, FaultFinder>();
+
+function finderOf(kind: Subschema): FaultFinder {
+  const known = finders.get(kind);
+  if (known !== undefined) return known;
+  const finder = faultFinder(Type.Unsafe(kind));
+  finders.set(kind, finder);
+  return finder;
 }

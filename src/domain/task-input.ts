@@ -1,11 +1,19 @@
 import { Type, type Static } from 'typebox';
-import type { FieldFault } from './errors.ts';
-import { parseInstant, type ParsedInstant } from './instant.ts';
+import { commandFaults, commandFields } from './command-input.ts';
+import { secretEnvField } from './environment-input.ts';
+import { MAX_FAULTS, type FieldFault } from './errors.ts';
+import { fieldPath } from './field-path.ts';
 import { DEFAULT_QUEUE, formatLane, NAME_PATTERN, type Labels } from './lane.ts';
+import { isRecord } from './raw-input.ts';
+import { readRetryPolicy, retryFaults, retryFields } from './retry-input.ts';
+import type { RetryPolicy } from './retry-policy.ts';
+import { pickRunOptions, runOptionFaults, runOptionFields } from './run-options-input.ts';
+import type { RunOptions } from './run-options.ts';
 import { faultFinder } from './schema-faults.ts';
+import { readStdinInput, stdinFields } from './stdin-input.ts';
+import { textFaults } from './text-faults.ts';
+import { readTimingInput, timingFields } from './timing-input.ts';
 
-/** Longest command in bytes of UTF-8. Linux takes at most 128 KiB in one argument (MAX_ARG_STRLEN). */
-export const MAX_COMMAND_BYTES = 102_400;
 export const MAX_LABELS = 16;
 export const MAX_BATCH = 10_000;
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
@@ -17,18 +25,8 @@ const Name = Type.String({ pattern: NAME_PATTERN });
 /** What a user submits, over REST and gRPC alike. {@link normaliseTask} checks it, and what a schema cannot say. */
 export const TaskInput = Type.Object(
   {
-    command: Type.String({
-      minLength: 1,
-      description: `Run through \`sh -c\`. At most ${MAX_COMMAND_BYTES} bytes of UTF-8, no NUL.`,
-      examples: ['echo hello'],
-    }),
-    scheduled_at: Type.Optional(
-      Type.String({
-        description:
-          'ISO 8601 instant before which the command does not start. Without an offset it is UTC. Omitted or empty: now.',
-        examples: ['2030-01-31T09:00:00Z'],
-      }),
-    ),
+    ...commandFields,
+    ...timingFields,
     queue: Type.Optional(
       Type.Unsafe<string>({ ...Name, description: 'The line it waits in.', default: DEFAULT_QUEUE }),
     ),
@@ -57,6 +55,10 @@ export const TaskInput = Type.Object(
         description: 'Submitting again with the same key returns the first task instead of making another.',
       }),
     ),
+    ...runOptionFields,
+    secret_env: Type.Optional(secretEnvField),
+    ...stdinFields,
+    ...retryFields,
   },
   { additionalProperties: false, examples: [{ command: 'echo hello', scheduled_at: '2030-01-31T09:00:00Z' }] },
 );
@@ -64,9 +66,22 @@ export type TaskInput = Static<typeof TaskInput>;
 
 /** A task ready to be stored. */
 export interface NewTask {
-  readonly command: string;
+  /** Exactly one of `command` and `argv` is not `null`. */
+  readonly command: string | null;
+  readonly argv: readonly string[] | null;
+  readonly options: RunOptions;
+  /** Never shown; `null`: none. */
+  readonly secretEnv: Readonly<Record<string, string>> | null;
+  /** `null`: the command reads nothing. */
+  readonly stdin: Buffer | null;
+  /** `null`: a failure is final, and only exit code 0 is success. */
+  readonly retry: RetryPolicy | null;
+  /** It is run again when its worker is lost. */
+  readonly retryLost: boolean;
+  readonly totalTimeoutMs: number | null;
   /** `null`: now, by PostgreSQL's clock. */
   readonly scheduledAt: Date | null;
+  readonly startDeadline: Date | null;
   readonly queue: string;
   readonly labels: Labels;
   readonly lane: string;
@@ -79,49 +94,26 @@ export type Normalised =
 
 const findFaults = faultFinder(TaskInput);
 
-/** PostgreSQL stores no NUL, and UTF-8 has no lone surrogates: both would be lost or altered on the way. */
-function textFault(field: string, text: string): FieldFault[] {
-  if (text.includes('\0')) return [{ field, message: 'contains a NUL character; remove it' }];
-  if (!text.isWellFormed()) {
-    return [{ field, message: 'contains half of a surrogate pair, which is not valid Unicode; send valid UTF-8' }];
-  }
-  return [];
-}
-
-/** What a schema cannot say. Fields of the wrong type are passed over: the schema has reported them. */
-function contentFaults(input: object, scheduled: ParsedInstant | null, prefix: string): FieldFault[] {
-  const faults: FieldFault[] = [];
-  if ('command' in input && typeof input.command === 'string') {
-    const field = `${prefix}command`;
-    faults.push(...textFault(field, input.command));
-    const bytes = Buffer.byteLength(input.command);
-    if (bytes > MAX_COMMAND_BYTES) {
-      const message = `is ${bytes} bytes long; at most ${MAX_COMMAND_BYTES} are allowed, so put longer ones in a script`;
-      faults.push({ field, message });
-    }
-  }
-  if (scheduled?.ok === false) faults.push({ field: `${prefix}scheduled_at`, message: scheduled.message });
-  if ('idempotency_key' in input && typeof input.idempotency_key === 'string') {
-    faults.push(...textFault(`${prefix}idempotency_key`, input.idempotency_key));
-  }
-  return faults;
-}
-
-/** `null`: now, or not even a text. */
-function readScheduledAt(input: object): ParsedInstant | null {
-  if (!('scheduled_at' in input) || typeof input.scheduled_at !== 'string' || input.scheduled_at === '') return null;
-  return parseInstant(input.scheduled_at);
-}
-
 /**
- * Checks whatever somebody sent and fills in defaults. All faults are reported at once.
+ * Checks whatever somebody sent and fills in defaults. All faults are reported at once, up to {@link MAX_FAULTS}.
  * `root` names the value in them, such as `tasks[3]`; without it fields stand alone.
  */
 export function normaliseTask(value: unknown, root = ''): Normalised {
-  const object = typeof value === 'object' && value !== null ? value : {};
-  const scheduled = readScheduledAt(object);
-  const faults = [...findFaults(value, root), ...contentFaults(object, scheduled, root === '' ? '' : `${root}.`)];
-  if (faults.length > 0) return { ok: false, faults };
+  const at = (name: string) => fieldPath(root, name);
+  const raw = isRecord(value) ? value : {};
+  const timing = readTimingInput(raw, at);
+  const { stdin, faults: stdinFaults } = readStdinInput(raw, at);
+  const faults = [
+    ...findFaults(value, root),
+    // What is no object lacks everything; that it is none has been said.
+    ...(isRecord(value) ? commandFaults(raw, at) : []),
+    ...timing.faults,
+    ...(typeof raw.idempotency_key === 'string' ? textFaults(at('idempotency_key'), raw.idempotency_key) : []),
+    ...runOptionFaults(raw, at),
+    ...stdinFaults,
+    ...retryFaults(raw, at),
+  ];
+  if (faults.length > 0) return { ok: false, faults: faults.slice(0, MAX_FAULTS) };
 
   const input = value as TaskInput;
   const queue = input.queue ?? DEFAULT_QUEUE;
@@ -129,8 +121,16 @@ export function normaliseTask(value: unknown, root = ''): Normalised {
   return {
     ok: true,
     task: {
-      command: input.command,
-      scheduledAt: scheduled?.ok === true ? scheduled.instant : null,
+      command: input.command ?? null,
+      argv: input.argv ?? null,
+      options: pickRunOptions(input),
+      secretEnv: Object.keys(input.secret_env ?? {}).length === 0 ? null : (input.secret_env ?? null),
+      stdin,
+      retry: readRetryPolicy(input),
+      retryLost: input.on_worker_lost !== 'fail',
+      totalTimeoutMs: input.total_timeout_ms ?? null,
+      scheduledAt: timing.scheduledAt,
+      startDeadline: timing.startDeadline,
       queue,
       labels,
       lane: formatLane({ queue, labels }),

@@ -1,10 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { claimDueTasks } from '../../src/db/claim-due-tasks.ts';
+import { CLAIM_BYTES, claimDueTasks } from '../../src/db/claim-due-tasks.ts';
 import { confirmClaims } from '../../src/db/confirm-claims.ts';
+import { insertTasks } from '../../src/db/insert-tasks.ts';
 import { listDueHeads } from '../../src/db/list-due-heads.ts';
+import { listOwnClaims } from '../../src/db/list-own-claims.ts';
+import { loseOrphans } from '../../src/db/lose-orphans.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { seedTask, storedTask } from '../support/tasks.ts';
+import { seedRun } from './support/attempts.ts';
+import { newTask } from './support/rows.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -26,6 +31,20 @@ describe('claimDueTasks', () => {
     expect(await claim()).toEqual([]);
   });
 
+  test('takes no more bytes than fit into an answer, but always the first', async () => {
+    const big = newTask({ command: 'x'.repeat(1_000), secretEnv: { S: 'y'.repeat(CLAIM_BYTES / 4) } });
+    const sizes = [big, big, newTask({ command: 'z'.repeat(CLAIM_BYTES / 100) }), big, big, newTask(), big, big];
+    const ids = (await insertTasks(database.pool, sizes)).map(({ id }) => id);
+    // All are due at the same instant, so they are in line by id.
+    const first = await claim();
+    expect(first.map((t) => t.taskId).sort()).toEqual(ids.slice(0, 5));
+    expect(first[0]!.bytes).toBeGreaterThan(CLAIM_BYTES / 4);
+    expect((await claim()).map((t) => t.taskId).sort()).toEqual(ids.slice(5));
+    const alone = newTask({ secretEnv: { S: 'y'.repeat(CLAIM_BYTES + 1) } });
+    await insertTasks(database.pool, [alone, newTask()]);
+    expect(await claim()).toHaveLength(1);
+  });
+
   test('looks ahead as far as asked', async () => {
     const soon = await seedTask(database.pool, { dueInMs: 20_000 });
     await seedTask(database.pool, { dueInMs: 40_000 });
@@ -33,25 +52,58 @@ describe('claimDueTasks', () => {
   });
 
   test('returns what dispatching needs, and owns the task', async () => {
-    const id = await seedTask(database.pool, { command: 'echo hi', dueInMs: -50 });
+    const options = { env: { A: 'b' }, timeout_ms: 5 };
+    const seed = { argv: ['echo', 'hi'], options, secretEnv: { S: 'x' }, stdin: Buffer.from('in') };
+    const id = await seedTask(database.pool, { ...seed, dueInMs: -50, giveUpInMs: 1_000, totalTimeoutMs: 2 ** 40 });
     const [task] = await claim();
     const row = await storedTask(database.pool, id);
     expect(task).toEqual({
       taskId: id,
       attempt: 1,
-      command: 'echo hi',
       queue: 'default',
       lane: 'default',
       priority: 0,
       scheduledAtUs: expect.any(Number) as number,
       dueAtMs: expect.any(Number) as number,
+      run: { command: null, argv: ['echo', 'hi'], options, secretEnv: { S: 'x' }, hasStdin: true },
+      bytes: 0,
+      giveUpAtMs: expect.any(Number) as number,
+      totalTimeoutMs: 2 ** 40,
+      totalDeadlineMs: null,
     });
     expect(Math.floor(task!.dueAtMs)).toBe(row.due_at.getTime());
     expect(Math.floor(task!.scheduledAtUs / 1000)).toBe(row.scheduled_at.getTime());
+    expect(Math.floor(task!.giveUpAtMs!)).toBe(row.give_up_at!.getTime());
     expect(row).toMatchObject({ state: 'picked', attempt: 1, coordinator_id: coordinatorId, worker_id: null });
     expect(await confirmClaims(database.pool, coordinatorId, [{ taskId: id, attempt: 1 }])).toHaveLength(1);
     expect(await confirmClaims(database.pool, coordinatorId, [{ taskId: id, attempt: 2 }])).toHaveLength(0);
     expect(await confirmClaims(database.pool, randomUUID(), [{ taskId: id, attempt: 1 }])).toHaveLength(0);
+    expect(await listOwnClaims(database.pool, coordinatorId)).toEqual([
+      { taskId: id, attempt: 1, dueAtMs: task!.dueAtMs },
+    ]);
+    expect(await listOwnClaims(database.pool, randomUUID())).toEqual([]);
+  });
+
+  test('of a plain command gives no more than that', async () => {
+    await seedTask(database.pool, { command: 'echo hi' });
+    expect(await claim()).toMatchObject([
+      {
+        run: { command: 'echo hi', argv: null, options: {}, secretEnv: {}, hasStdin: false },
+        giveUpAtMs: null,
+        totalTimeoutMs: null,
+        totalDeadlineMs: null,
+      },
+    ]);
+  });
+
+  test('says when the total timeout ends, once an attempt has started', async () => {
+    const first = await seedRun(database.pool, { totalTimeoutMs: 60_000, giveUpInMs: 5_000 });
+    const { first_started_at } = await storedTask(database.pool, first.taskId);
+    await loseOrphans(database.pool);
+    const [second] = await claim();
+    expect(second).toMatchObject({ taskId: first.taskId, attempt: 2 });
+    expect(second!.totalDeadlineMs).toBe(second!.giveUpAtMs);
+    expect(Math.floor(second!.giveUpAtMs!)).toBe(first_started_at!.getTime() + 60_000);
   });
 
   test('two claimers never get the same task, and together get all', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inTransaction } from '../../src/db/in-transaction.ts';
+import { isTransient } from '../../src/db/unavailable.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
@@ -21,6 +22,19 @@ describe('inTransaction', () => {
     });
     await expect(failing).rejects.toThrow('changed my mind');
     expect(await notes()).toEqual(['kept']);
+  });
+
+  test('does not keep its locks when it says nothing more, and counts as not available then', async () => {
+    const { rows } = await database.pool.query('SHOW idle_in_transaction_session_timeout');
+    expect(rows).toEqual([{ idle_in_transaction_session_timeout: '5s' }]);
+    const silent = inTransaction(database.pool, async (client) => {
+      await client.query('LOCK notes');
+      await client.query('SET LOCAL idle_in_transaction_session_timeout = 50');
+      await new Promise((resolve) => client.once('end', resolve));
+      expect(await notes()).toContain('kept');
+      await client.query('SELECT 1');
+    });
+    expect(isTransient(await silent.catch((error: unknown) => error))).toBe(true);
   });
 
   test('survives a connection that breaks between two statements, and throws it away', async () => {

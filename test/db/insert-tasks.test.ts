@@ -19,6 +19,15 @@ async function count(): Promise<number> {
   return rows[0]?.count ?? -1;
 }
 
+/** What the commands of these tasks read, in their order. */
+async function stdinOf(ids: readonly string[]): Promise<(Buffer | null)[]> {
+  const { rows } = await database.pool.query<{ data: Buffer | null }>(
+    'SELECT data FROM unnest($1::uuid[]) WITH ORDINALITY AS o (id, n) LEFT JOIN task_stdin ON task_id = id ORDER BY n',
+    [ids],
+  );
+  return rows.map(({ data }) => data);
+}
+
 const keyed = (key: string) => newTask({ idempotencyKey: key });
 
 describe('insertTasks', () => {
@@ -30,6 +39,13 @@ describe('insertTasks', () => {
       labels: { region: 'eu' },
       priority: -5,
       idempotencyKey: 'key',
+      options: { shell: 'bash', env: { A: '"\\' }, nice: 5 },
+      secretEnv: { TOKEN: 'abc' },
+      stdin: Buffer.from([0, 0xff]),
+      retry: { max_attempts: 3, retry_on: [{ on: 'timeout' }] },
+      retryLost: false,
+      totalTimeoutMs: 31_536_000_000,
+      startDeadline: new Date('2030-01-31T10:00:00Z'),
     });
     const [inserted] = await insertTasks(database.pool, [task]);
     const { rows } = await database.pool.query('SELECT * FROM tasks');
@@ -46,8 +62,83 @@ describe('insertTasks', () => {
         priority: -5,
         idempotency_key: 'key',
         attempt: 0,
+        argv: null,
+        options: task.options,
+        secret_env: { TOKEN: 'abc' },
+        has_stdin: true,
+        retry: task.retry,
+        retry_lost: false,
+        // A bigint, which pg reads as a text.
+        total_timeout_ms: '31536000000',
+        start_deadline: task.startDeadline,
+        give_up_at: task.startDeadline,
       }),
     ]);
+    expect(await stdinOf([inserted?.id ?? ''])).toEqual([task.stdin]);
+  });
+
+  test('stores nothing for what is not given', async () => {
+    const [inserted] = await insertTasks(database.pool, [newTask({ command: null, argv: ['true'] })]);
+    const { rows } = await database.pool.query('SELECT * FROM tasks');
+    expect(rows).toEqual([
+      expect.objectContaining({
+        command: null,
+        argv: ['true'],
+        options: {},
+        secret_env: null,
+        has_stdin: false,
+        retry: null,
+        retry_lost: true,
+        total_timeout_ms: null,
+        start_deadline: null,
+        give_up_at: null,
+      }),
+    ]);
+    expect(await stdinOf([inserted?.id ?? ''])).toEqual([null]);
+  });
+
+  test('keeps every argv as it is, in lists of any length', async () => {
+    const argument = fc
+      .string({
+        unit: fc.oneof(fc.constantFrom('"', '\\', ',', '{', '}', "'", '\n', 'NULL'), fc.string({ unit: 'grapheme' })),
+      })
+      .filter((text) => !text.includes('\0'));
+    const argv = fc.array(argument, { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(argv, { minLength: 1, maxLength: 8 }), async (lists) => {
+        const tasks = lists.map((each) => newTask({ command: null, argv: each }));
+        const ids = (await insertTasks(database.pool, tasks)).map(({ id }) => id);
+        const { rows } = await database.pool.query<{ argv: string[] }>(
+          'SELECT argv FROM unnest($1::uuid[]) WITH ORDINALITY AS o (id, n) JOIN tasks USING (id) ORDER BY n',
+          [ids],
+        );
+        expect(rows.map((row) => row.argv)).toEqual(lists);
+      }),
+    );
+  });
+
+  test('keeps for each command what it is to read, whatever the order and the keys', async () => {
+    const stdin = fc.option(fc.uint8Array({ minLength: 1, maxLength: 50 }).map((bytes) => Buffer.from(bytes)));
+    const key = fc.option(fc.uuid());
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(stdin, key), { minLength: 1, maxLength: 8 }), async (drawn) => {
+        const tasks = drawn.map(([bytes, idempotencyKey]) => newTask({ stdin: bytes, idempotencyKey }));
+        const ids = (await insertTasks(database.pool, tasks)).map(({ id }) => id);
+        expect(await stdinOf(ids)).toEqual(drawn.map(([bytes]) => bytes));
+      }),
+    );
+  });
+
+  test('stores megabytes to read', async () => {
+    const stdin = [1, 2, 3].map((byte) => Buffer.alloc(16 * 1024 * 1024, byte));
+    const ids = (
+      await insertTasks(
+        database.pool,
+        stdin.map((bytes) => newTask({ stdin: bytes })),
+      )
+    ).map(({ id }) => id);
+    const stored = await stdinOf(ids);
+    expect(stored.map((bytes, i) => bytes?.equals(stdin[i] ?? Buffer.alloc(0)))).toEqual([true, true, true]);
   });
 
   test("takes now from PostgreSQL's clock, for both instants the same", async () => {
@@ -127,11 +218,13 @@ describe('insertTasks', () => {
 describe('an idempotency key', () => {
   test('that was used answers with the first task, and changes nothing', async () => {
     const [first] = await insertTasks(database.pool, [newTask({ command: 'first', idempotencyKey: 'key' })]);
-    const again = await insertTasks(database.pool, [newTask(), newTask({ command: 'second', idempotencyKey: 'key' })]);
+    const second = newTask({ command: 'second', idempotencyKey: 'key', stdin: Buffer.from('second') });
+    const again = await insertTasks(database.pool, [newTask(), second]);
     expect(again[0]).toMatchObject({ created: true });
     expect(again[1]).toEqual({ id: first?.id, created: false, due: false });
     const { rows } = await database.pool.query("SELECT command FROM tasks WHERE idempotency_key = 'key'");
     expect(rows).toEqual([{ command: 'first' }]);
+    expect(await stdinOf([first?.id ?? ''])).toEqual([null]);
   });
 
   test('counts within one call, too', async () => {

@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { AttemptKey } from '../../src/db/attempt-key.ts';
+import { cancelTask } from '../../src/db/cancel-task.ts';
 import { claimDueTasks } from '../../src/db/claim-due-tasks.ts';
+import { drainWorker } from '../../src/db/drain-worker.ts';
 import { findWorkerStandings } from '../../src/db/find-worker-standings.ts';
+import { listCancelRequests } from '../../src/db/list-cancel-requests.ts';
 import { loseDispatched } from '../../src/db/lose-dispatched.ts';
+import { listOwnRuns } from '../../src/db/list-own-runs.ts';
 import { loseOrphans } from '../../src/db/lose-orphans.ts';
+import { loseRuns } from '../../src/db/lose-runs.ts';
 import { markStarted } from '../../src/db/mark-started.ts';
 import { nextLeaseEndMs } from '../../src/db/next-lease-end.ts';
 import { reapCoordinators } from '../../src/db/reap-coordinators.ts';
@@ -13,7 +19,8 @@ import { releaseClaimsIfRoomElsewhere } from '../../src/db/release-claims.ts';
 import { renewLeases } from '../../src/db/renew-leases.ts';
 import { MAX_LOST_ATTEMPTS } from '../../src/domain/task-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { seedTask, storedTask } from '../support/tasks.ts';
+import { storedTask, type TaskSeed } from '../support/tasks.ts';
+import { seedClaim } from './support/attempts.ts';
 
 const LEASE_MS = 60_000;
 const SELF = randomUUID();
@@ -22,7 +29,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
 });
-afterEach(() => database.pool.query('TRUNCATE tasks, past_attempts, outputs, workers, coordinators'));
+afterEach(() => database.pool.query('TRUNCATE tasks, workers, coordinators CASCADE'));
 afterAll(() => database.close());
 
 const coordinator = (id: string) => ({ id, hostname: 'host', address: '127.0.0.1:1', version: '0' });
@@ -53,11 +60,12 @@ async function endLease(table: 'workers' | 'coordinators', id: string): Promise<
   await database.pool.query(`UPDATE ${table} SET lease_until = now() - interval '1 ms' WHERE id::text = $1`, [id]);
 }
 
-async function claimed(coordinatorId = SELF): Promise<{ taskId: string; attempt: number }> {
-  await seedTask(database.pool, { dueInMs: -1 });
-  const claim = { coordinatorId, lane: 'default', priority: 0, lookaheadMs: 0, limit: 1 };
-  const [task] = await claimDueTasks(database.pool, claim);
-  return { taskId: task!.taskId, attempt: task!.attempt };
+async function standing(worker: WorkerRegistration) {
+  return (await findWorkerStandings(database.pool, [worker])).get(worker.sessionId)?.standing;
+}
+
+function claimed(coordinatorId = SELF, seed: TaskSeed = {}): Promise<AttemptKey> {
+  return seedClaim(database.pool, seed, coordinatorId);
 }
 
 describe('renewing', () => {
@@ -72,7 +80,10 @@ describe('renewing', () => {
       { workerId: 'other', sessionId: randomUUID() },
     ];
     const second = await renewLeases(database.pool, coordinator(SELF), LEASE_MS, beats);
-    expect(second).toMatchObject({ registeredAnew: false, workers: [{ id: 'worker', draining: false }] });
+    expect(second).toMatchObject({
+      registeredAnew: false,
+      workers: [{ id: 'worker', draining: false, drainTimeoutMs: null }],
+    });
     expect(second.nowMs).toBeGreaterThan(first.nowMs);
     expect(await nextLeaseEndMs(database.pool, SELF)).toBeGreaterThan(LEASE_MS - 5_000);
   });
@@ -84,7 +95,9 @@ describe('renewing', () => {
     const { workerId, sessionId } = old;
     const renewal = await renewLeases(database.pool, coordinator(SELF), LEASE_MS, [{ workerId, sessionId }]);
     expect(renewal.workers).toEqual([]);
-    expect(await findWorkerStandings(database.pool, [old])).toEqual(new Map([[sessionId, 'newer_session']]));
+    expect(await findWorkerStandings(database.pool, [old])).toEqual(
+      new Map([[sessionId, { standing: 'newer_session', drainTimeoutMs: null }]]),
+    );
   });
 });
 
@@ -99,8 +112,10 @@ describe('registering', () => {
       pid: 7,
     });
     await endLease('workers', 'worker');
-    expect(await findWorkerStandings(database.pool, [first])).toEqual(new Map([[first.sessionId, 'gone']]));
+    expect(await standing(first)).toBe('gone');
     expect(await registerWorker(database.pool, second, LEASE_MS)).toMatchObject({ outcome: 'registered' });
+    // It has not named what the first one ran, which says nothing of whether that ran.
+    expect(await standing(first)).toBe('other_process');
   });
 
   test('of an older session that arrives late changes nothing', async () => {
@@ -111,7 +126,20 @@ describe('registering', () => {
     await markStarted(database.pool, SELF, [{ ...running, workerId: 'worker', startedAgeUs: 1 }]);
     expect(await registerWorker(database.pool, older, LEASE_MS)).toEqual({ outcome: 'overtaken' });
     expect(await storedTask(database.pool, running.taskId)).toMatchObject({ state: 'running', attempt: 1 });
-    expect(await findWorkerStandings(database.pool, [newer])).toEqual(new Map([[newer.sessionId, 'same_session']]));
+    expect(await standing(newer)).toBe('same_session');
+  });
+
+  test('takes over what the worker brings along, whatever its last coordinator still records', async () => {
+    const former = randomUUID();
+    const key = await claimed(former);
+    const inHand = [{ ...key, startedAgeUs: 5 }];
+    const report = [{ ...key, workerId: 'worker', startedAgeUs: 5 }];
+    await markStarted(database.pool, former, report);
+    await registerWorker(database.pool, registration({ inHand }), LEASE_MS);
+    // Kept while PostgreSQL was out of its reach.
+    expect(await markStarted(database.pool, former, report)).toEqual([key]);
+    await cancelTask(database.pool, key.taskId);
+    expect(await listCancelRequests(database.pool, SELF)).toEqual([{ ...key, state: 'running' }]);
   });
 
   test('takes back what the worker should run and does not know of', async () => {
@@ -130,6 +158,33 @@ describe('registering', () => {
       lost: [{ taskId: forgotten.taskId, attempt: 1, workerId: 'worker', state: 'scheduled' }],
     });
     expect(await storedTask(database.pool, known.taskId)).toMatchObject({ state: 'running' });
+  });
+});
+
+describe('draining', () => {
+  test('is asked of one process of a worker, with the shortest of the times', async () => {
+    const worker = registration();
+    const { sessionId, workerId } = worker;
+    expect(await drainWorker(database.pool, workerId, null)).toBe(false);
+    await registerWorker(database.pool, worker, LEASE_MS);
+    for (const [timeoutMs, drainTimeoutMs] of [
+      [null, null],
+      [9_000, 9_000],
+      [0, 0],
+      [5_000, 0],
+      [null, 0],
+    ] as const) {
+      expect(await drainWorker(database.pool, workerId, timeoutMs)).toBe(true);
+      const { workers } = await renewLeases(database.pool, coordinator(SELF), LEASE_MS, [{ workerId, sessionId }]);
+      expect(workers).toEqual([{ id: workerId, draining: true, drainTimeoutMs }]);
+      const standings = await findWorkerStandings(database.pool, [worker]);
+      expect(standings.get(sessionId)).toEqual({ standing: 'same_session', drainTimeoutMs });
+    }
+    const again = { ...worker, sessionId: randomUUID(), ordinal: ++ordinal };
+    expect(await registerWorker(database.pool, again, LEASE_MS)).toMatchObject({ draining: true, drainTimeoutMs: 0 });
+    await endLease('workers', workerId);
+    const successor = await registerWorker(database.pool, registration(), LEASE_MS);
+    expect(successor).toMatchObject({ draining: false, drainTimeoutMs: null });
   });
 });
 
@@ -175,12 +230,21 @@ describe('reaping', () => {
   test('does not count what its coordinator cannot have sent yet as lost', async () => {
     const dead = randomUUID();
     await renewLeases(database.pool, coordinator(dead), LEASE_MS, []);
-    const id = await seedTask(database.pool, { dueInMs: 2 * LEASE_MS });
-    const claim = { coordinatorId: dead, lane: 'default', priority: 0, lookaheadMs: 3 * LEASE_MS, limit: 1 };
-    expect(await claimDueTasks(database.pool, claim)).toHaveLength(1);
+    const ahead = await claimed(dead, { dueInMs: 2 * LEASE_MS, retryLost: false });
+    const cancelling = await claimed(dead, { dueInMs: 2 * LEASE_MS });
+    await cancelTask(database.pool, cancelling.taskId);
     await endLease('coordinators', dead);
     expect(await reapCoordinators(database.pool, SELF)).toEqual([]);
-    expect(await storedTask(database.pool, id)).toMatchObject({ state: 'scheduled', attempt: 0, lost_attempts: 0 });
+    expect(await storedTask(database.pool, ahead.taskId)).toMatchObject({
+      state: 'scheduled',
+      attempt: 0,
+      lost_attempts: 0,
+    });
+    expect(await storedTask(database.pool, cancelling.taskId)).toMatchObject({
+      state: 'cancelled',
+      error: null,
+      picked_at: null,
+    });
   });
 
   test('takes what is owned by nobody that exists', async () => {
@@ -190,6 +254,77 @@ describe('reaping', () => {
     const lost = await loseOrphans(database.pool);
     expect(new Set(lost.map((l) => l.taskId))).toEqual(new Set([ownerless.taskId, running.taskId]));
     expect(await storedTask(database.pool, kept.taskId)).toMatchObject({ state: 'picked' });
+  });
+
+  test('takes what started, as was recorded late, before its worker registered elsewhere without it', async () => {
+    const former = randomUUID();
+    const [late, kept] = [await claimed(former), await claimed(former)];
+    const report = { workerId: 'worker', startedAgeUs: 1 };
+    await markStarted(database.pool, former, [{ ...kept, ...report }]);
+    const worker = registration({ inHand: [{ ...kept, startedAgeUs: 5 }] });
+    await registerWorker(database.pool, worker, LEASE_MS);
+    await markStarted(database.pool, former, [{ ...late, ...report }]);
+    expect((await loseOrphans(database.pool)).map((l) => l.taskId)).toEqual([late.taskId]);
+    expect(await storedTask(database.pool, kept.taskId)).toMatchObject({ state: 'running', coordinator_id: SELF });
+  });
+
+  test('takes what should run in a session that does not know it, while that is the newest of its worker', async () => {
+    const worker = registration();
+    await registerWorker(database.pool, worker, LEASE_MS);
+    const [unknown, picked] = [await claimed(), await claimed()];
+    await markStarted(database.pool, SELF, [{ ...unknown, workerId: 'worker', startedAgeUs: 1 }]);
+    expect(await listOwnRuns(database.pool, SELF)).toEqual([{ ...unknown, workerId: 'worker' }]);
+    const of = (sessionId: string) => [unknown, picked].map((key) => ({ ...key, sessionId }));
+    expect(await loseRuns(database.pool, of(randomUUID()))).toEqual([]);
+    expect(await loseRuns(database.pool, of(worker.sessionId))).toMatchObject([{ ...unknown, state: 'scheduled' }]);
+    expect(await storedTask(database.pool, picked.taskId)).toMatchObject({ state: 'picked' });
+  });
+
+  test('leaves a claim without an owner the time that it waits for', async () => {
+    const { taskId } = await claimed(randomUUID(), { dueInMs: -LEASE_MS, retryLost: false });
+    // As a retry that is put off.
+    await database.pool.query(`UPDATE tasks SET due_at = now() + interval '1 h'`);
+    const { due_at } = await storedTask(database.pool, taskId);
+    expect(await loseOrphans(database.pool)).toEqual([]);
+    expect(await storedTask(database.pool, taskId)).toMatchObject({ state: 'scheduled', attempt: 0, due_at });
+  });
+
+  test('fails what must not run again, and cancels what was to be cancelled', async () => {
+    await registerWorker(database.pool, registration(), LEASE_MS);
+    const [once, cancelling, both] = [
+      await claimed(SELF, { retryLost: false }),
+      await claimed(),
+      await claimed(SELF, { retryLost: false }),
+    ];
+    await markStarted(
+      database.pool,
+      SELF,
+      [once, cancelling, both].map((key) => ({ ...key, workerId: 'worker', startedAgeUs: 1 })),
+    );
+    await cancelTask(database.pool, cancelling.taskId);
+    await cancelTask(database.pool, both.taskId);
+    await endLease('workers', 'worker');
+    const { lost } = await reapWorkers(database.pool);
+    expect(new Map(lost.map((l) => [l.taskId, l.state]))).toEqual(
+      new Map([
+        [once.taskId, 'failed'],
+        [cancelling.taskId, 'cancelled'],
+        [both.taskId, 'cancelled'],
+      ]),
+    );
+    expect(await storedTask(database.pool, once.taskId)).toMatchObject({
+      reason: 'worker_lost',
+      error: 'its worker or coordinator went away, and the task must not run again then',
+      worker_id: 'worker',
+      failed_at: expect.any(Date) as Date,
+    });
+    expect(await storedTask(database.pool, both.taskId)).toMatchObject({
+      reason: 'cancelled',
+      error: 'its worker or coordinator went away',
+      cancelled_at: expect.any(Date) as Date,
+    });
+    const { rowCount } = await database.pool.query('SELECT FROM past_attempts');
+    expect(rowCount).toBe(0);
   });
 
   test('fails a task that was lost too often, and keeps every attempt', async () => {
@@ -205,6 +340,7 @@ describe('reaping', () => {
     }
     const row = await storedTask(database.pool, taskId);
     expect(row).toMatchObject({ state: 'failed', reason: 'worker_lost', lost_attempts: MAX_LOST_ATTEMPTS });
+    expect(row.error).toBe('its worker or coordinator went away; 6 attempts were lost');
     expect(row.attempt).toBe(MAX_LOST_ATTEMPTS + 1);
     const past = await database.pool.query<{ attempt: number }>('SELECT attempt FROM past_attempts ORDER BY attempt');
     expect(past.rows.map((r) => r.attempt)).toEqual([1, 2, 3, 4, 5]);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -48,6 +48,39 @@ test('a broken migration leaves nothing of itself, nor of those before it in the
 
   writeFileSync(join(folder, '0002_broken.sql'), '-- Up Migration\nCREATE TABLE half ();');
   expect(await migrate(database.url, { folder })).toEqual(['0001_good', '0002_broken']);
+});
+
+test('what commands wrote under the first schema is kept', async () => {
+  copyFileSync(join(MIGRATIONS_FOLDER, '0001_tasks.sql'), join(folder, '0001_tasks.sql'));
+  await migrate(database.url, { folder });
+  const ids = ['1', '2', '3', '4'].map((digit) => `${digit.repeat(8)}-0000-4000-8000-000000000000`);
+  for (const id of ids) {
+    await database.pool.query(
+      `INSERT INTO tasks (id, queue, lane, command, scheduled_at, due_at) VALUES ($1, 'q', 'q', 'true', now(), now())`,
+      [id],
+    );
+  }
+  for (const [id, ...output] of [
+    [ids[0], 'out', 'e', 3, 1],
+    [ids[1], '', 'error', 0, 5],
+    [ids[2], 'ou', 'er', 1_000_000_000_000, 2],
+    [ids[3], '', '', 7, 8],
+  ]) {
+    await database.pool.query('INSERT INTO outputs VALUES ($1, 1, $2, $3, $4, $5)', [id, ...output]);
+  }
+  await migrate(database.url);
+  const { rows } = await database.pool.query<Record<string, unknown>>(
+    `SELECT task_id, attempt, start_at::float8, convert_from(data, 'UTF8') AS data, segments, stdout_end::float8,
+       stderr_end::float8
+     FROM output_chunks ORDER BY task_id, start_at`,
+  );
+  expect(rows.map((row) => Object.values(row))).toEqual([
+    [ids[0], 1, 0, 'oute', [3, -1], 3, 1],
+    [ids[1], 1, 0, 'error', [-5], 0, 5],
+    [ids[2], 1, 0, 'ouer', [2, -2], 2, 2],
+    [ids[2], 1, 1_000_000_000_002, '', [], 1_000_000_000_000, 2],
+    [ids[3], 1, 15, '', [], 7, 8],
+  ]);
 });
 
 test('files that are not SQL are left alone', async () => {

@@ -9,7 +9,15 @@ export function newTask(task: Partial<NewTask> = {}): NewTask {
   const { queue = 'default', labels = {} } = task;
   return {
     command: 'true',
+    argv: null,
+    options: {},
+    secretEnv: null,
+    stdin: null,
+    retry: null,
+    retryLost: true,
+    totalTimeoutMs: null,
     scheduledAt: null,
+    startDeadline: null,
     queue,
     labels,
     lane: formatLane({ queue, labels }),
