@@ -18,7 +18,9 @@ import type { WorkerRegistry } from './worker-registry.ts';
 const OFFER_AFTER_MS = 1_000;
 /** Most tasks offered at once. */
 const OFFER_LIMIT = 100;
-/** How often to look for claims that PostgreSQL knows of and this process does not. */
+/** When what is claimed takes this much, no more is claimed ahead of time. */
+const AGENDA_BYTES = 64 * 1024 * 1024;
+/** How often to compare what is claimed here with what PostgreSQL knows of it. */
 const SWEEP_MS = 5_000;
 
 export interface ClaimLoopConfig {
@@ -55,6 +57,8 @@ export class ClaimLoop implements Service {
   readonly #loop: Loop;
   /** The last pass left something unclaimed for want of room. */
   #starved = true;
+  /** When the last pass ended, something was due and waited for a slot. */
+  #line = false;
   /** Of the monotonic clock. */
   #nextOfferMs = 0;
   #nextSweepMs = 0;
@@ -82,9 +86,20 @@ export class ClaimLoop implements Service {
     this.#loop.wake();
   }
 
+  /** A claimed task was brought forward. */
+  wakeForHastened(): void {
+    this.#nextSweepMs = 0;
+    this.#loop.wake();
+  }
+
   /** There may be more room. */
   wakeForRoom(): void {
     if (this.#starved) this.#loop.wake();
+  }
+
+  /** Something on the agenda has become due. If it has to wait for a slot, others may have to be offered it. */
+  wakeForDue(): void {
+    if (!this.#line && this.deps.agenda.hasReady) this.#loop.wake();
   }
 
   /** Settles when what is being claimed at this moment is on the agenda. */
@@ -100,11 +115,7 @@ export class ClaimLoop implements Service {
       return config.pollMs;
     }
     await this.#sweep();
-    // Whoever could have run these has left.
-    await this.#giveBack(
-      agenda.take((task) => registry.usableSlots(task.lane) === 0),
-      releaseClaims,
-    );
+    await this.#releaseStranded();
     if (registry.allUsableSlots() === 0) {
       this.#starved = true;
       return config.pollMs;
@@ -143,12 +154,14 @@ export class ClaimLoop implements Service {
     }
     end();
     this.#starved = starved;
-    if (agenda.hasReady) waitMs = Math.min(waitMs, OFFER_AFTER_MS);
+    this.#line = agenda.hasReady;
+    if (this.#line) waitMs = Math.min(waitMs, OFFER_AFTER_MS);
     return more ? 0 : Math.max(1, waitMs);
   }
 
   #roomAhead(lane: string): number {
     const { agenda, registry } = this.deps;
+    if (agenda.bytes >= AGENDA_BYTES) return 0;
     return Math.min(registry.usableSlots(lane) - agenda.heldInLane(lane), registry.allUsableSlots() - agenda.size);
   }
 
@@ -173,39 +186,53 @@ export class ClaimLoop implements Service {
   async #offerOverdue(): Promise<void> {
     const now = performance.now();
     if (now < this.#nextOfferMs) return;
-    this.#nextOfferMs = now + OFFER_AFTER_MS;
     const before = this.deps.nowMs() - OFFER_AFTER_MS;
     const overdue = this.deps.agenda.take((task) => task.dueAtMs <= before, OFFER_LIMIT);
-    await this.#giveBack(overdue, releaseClaimsIfRoomElsewhere);
-  }
-
-  /**
-   * Gives back claims that were taken off the agenda, so that nothing sends them meanwhile; those that nobody else can
-   * run return to it. Should PostgreSQL's answer be lost, nobody knows whose they are, and the sweep finds them.
-   */
-  async #giveBack(tasks: readonly ClaimedTask[], release: typeof releaseClaims): Promise<void> {
-    if (tasks.length === 0) return;
-    const released = new Set((await release(this.deps.db, this.deps.config.coordinatorId, tasks)).map(refKey));
-    this.deps.agenda.add(tasks.filter((task) => !released.has(refKey(task))));
+    if (overdue.length === 0) return;
+    this.#nextOfferMs = now + OFFER_AFTER_MS;
+    // They are off the agenda, so that nothing sends them meanwhile; those that nobody else can run return to it. Should
+    // PostgreSQL's answer be lost, nobody knows whose they are, and the sweep finds them.
+    const { coordinatorId } = this.deps.config;
+    const released = new Set((await releaseClaimsIfRoomElsewhere(this.deps.db, coordinatorId, overdue)).map(refKey));
+    this.deps.agenda.add(overdue.filter((task) => !released.has(refKey(task))));
     this.deps.dispatcher.dispatchReady();
   }
 
+  /** Whoever could have run these has left. What is not released is not ours any more. */
+  async #releaseStranded(): Promise<void> {
+    const { agenda, config, db, registry } = this.deps;
+    const stranded = agenda.take((task) => registry.usableSlots(task.lane) === 0);
+    if (stranded.length > 0) await releaseClaims(db, config.coordinatorId, stranded);
+  }
+
   /**
-   * Gives up claims that PostgreSQL has committed and whose answer never came. Nothing is being claimed while this runs,
-   * so what is not known now never will be.
+   * Plans anew what was brought forward, and gives up claims that PostgreSQL has committed and whose answer never came.
+   * Nothing is being claimed while this runs, so what is not known now never will be.
    */
   async #sweep(): Promise<void> {
     const now = performance.now();
     if (now < this.#nextSweepMs) return;
-    const { db, logger } = this.deps;
+    // At the beginning, so that what is brought forward meanwhile makes the next pass sweep again.
+    this.#nextSweepMs = now + SWEEP_MS;
+    try {
+      await this.#compareClaims();
+    } catch (error) {
+      this.#nextSweepMs = 0;
+      throw error;
+    }
+  }
+
+  async #compareClaims(): Promise<void> {
+    const { agenda, db, dispatcher, logger } = this.deps;
     const { coordinatorId } = this.deps.config;
     const own = await listOwnClaims(db, coordinatorId);
+    for (const { attempt, dueAtMs, taskId } of own) agenda.replan(taskId, attempt, dueAtMs);
+    dispatcher.dispatchReady();
     const known = this.deps.known();
     const stray = own.filter((key) => !known.has(refKey(key)));
     if (stray.length > 0) {
       logger.warn({ tasks: stray.length }, 'gives up claims whose answer was lost');
       await giveUpClaims(db, coordinatorId, stray);
     }
-    this.#nextSweepMs = now + SWEEP_MS;
   }
 }

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
-import { CANCELLED_CHANNEL, DRAIN_CHANNEL, DUE_CHANNEL } from '../db/channels.ts';
+import type { AttemptKey } from '../db/attempt-key.ts';
+import { CANCELLED_CHANNEL, DRAIN_CHANNEL, DUE_CHANNEL, HASTENED_CHANNEL } from '../db/channels.ts';
 import { confirmClaims } from '../db/confirm-claims.ts';
 import { expireCoordinator } from '../db/expire-coordinator.ts';
+import { findWorkerStandings } from '../db/find-worker-standings.ts';
 import { Listener } from '../db/listener.ts';
 import { createPool } from '../db/pool.ts';
 import { releaseClaims } from '../db/release-claims.ts';
@@ -14,19 +16,23 @@ import type { Logger } from '../runtime/logger.ts';
 import { startAll, stopAll, type Service } from '../runtime/service.ts';
 import { VERSION } from '../runtime/version.ts';
 import { Agenda } from './agenda.ts';
+import { Cancellations } from './cancellations.ts';
 import { ClaimLoop } from './claim-loop.ts';
 import type { CoordinatorConfig } from './config.ts';
 import { DatabaseClock } from './database-clock.ts';
 import { DebugService } from './debug-service.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EventHub } from './event-hub.ts';
+import { Expirer } from './expirer.ts';
 import { GrpcServer } from './grpc-server.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { Limbo } from './limbo.ts';
 import { CoordinatorMetrics } from './metrics.ts';
+import { OutputBuffer } from './output-buffer.ts';
 import { Reaper } from './reaper.ts';
 import { ReportBuffer } from './report-buffer.ts';
 import { SessionService } from './session-service.ts';
+import { StdinService } from './stdin-service.ts';
 import { WorkerRegistry } from './worker-registry.ts';
 
 /** How often health follows the lease. */
@@ -51,9 +57,13 @@ export class Coordinator implements Service {
   readonly #limbo: Limbo;
   readonly #leases: LeaseKeeper;
   readonly #reports: ReportBuffer;
+  readonly #output: OutputBuffer;
   readonly #claims: ClaimLoop;
+  readonly #cancellations: Cancellations;
+  readonly #expirer: Expirer;
   readonly #reaper: Reaper;
   readonly #sessions: SessionService;
+  readonly #stdin: StdinService;
   readonly #listener: Listener;
   readonly #grpc: GrpcServer;
   readonly #health: HealthServer | null;
@@ -80,7 +90,10 @@ export class Coordinator implements Service {
     this.#pool = pool;
     // Renewals must not queue behind whatever else wants a connection.
     this.#leasePool = createPool({ ...poolOptions, size: 1 });
-    this.#agenda = new Agenda(nowMs, onRoom);
+    this.#agenda = new Agenda(nowMs, () => {
+      onRoom();
+      this.#claims.wakeForDue();
+    });
     this.#registry = new WorkerRegistry(() => {
       onRoom();
       // It may serve lanes that nobody here served before.
@@ -88,7 +101,13 @@ export class Coordinator implements Service {
     });
     this.#limbo = new Limbo(pool, id);
     const parts = { agenda: this.#agenda, registry: this.#registry };
-    this.#dispatcher = new Dispatcher({ ...shared, ...parts, owns, nowMs });
+    this.#dispatcher = new Dispatcher({
+      ...shared,
+      ...parts,
+      owns,
+      nowMs,
+      onLapsed: (tasks) => this.#expirer.end(tasks),
+    });
     this.#leases = new LeaseKeeper({
       ...shared,
       db: this.#leasePool,
@@ -100,14 +119,16 @@ export class Coordinator implements Service {
       onOwning: () => {
         onRoom();
         this.#claims.wakeForTasks();
+        this.#expirer.wake();
       },
-      onDrain: (session) => this.#sessions.drain(session),
+      onDrain: (session, timeoutMs) => this.#sessions.drain(session, timeoutMs),
     });
     this.#reports = new ReportBuffer({
       ...shared,
       onSuperseded: (session, refs) => this.#sessions.stopAttempts(session, refs),
       onRelief: () => this.#claims.wakeForTasks(),
     });
+    this.#output = new OutputBuffer(shared);
     this.#claims = new ClaimLoop({
       ...shared,
       ...parts,
@@ -118,11 +139,20 @@ export class Coordinator implements Service {
       nowMs,
       known: () => this.#known(),
     });
+    this.#cancellations = new Cancellations({
+      ...shared,
+      ...parts,
+      claimsUnderWay: () => this.#claims.passUnderWay(),
+      onRoom,
+    });
+    this.#expirer = new Expirer({ ...shared, owns, pollMs: config.pollMs });
     this.#reaper = new Reaper({
       ...shared,
       limbo: this.#limbo,
       mayReap: () => this.#leases.mayReap,
       intervalMs: this.#leases.intervalMs,
+      registry: this.#registry,
+      known: () => this.#known(),
     });
     this.#sessions = new SessionService({
       ...shared,
@@ -130,17 +160,24 @@ export class Coordinator implements Service {
       registry: this.#registry,
       leases: this.#leases,
       reports: this.#reports,
+      output: this.#output,
       limbo: this.#limbo,
       reaper: this.#reaper,
       onRoom,
+      onOpen: () => this.#cancellations.wake(),
     });
+    this.#stdin = new StdinService(shared);
     this.#listener = new Listener({
       url: config.databaseUrl,
       applicationName: `${applicationName} listens`,
       handlers: {
-        [DUE_CHANNEL]: () => this.#claims.wakeForTasks(),
-        [CANCELLED_CHANNEL]: (taskId) => this.#onCancelled(taskId),
-        [DRAIN_CHANNEL]: (workerId) => this.#onDrain(workerId),
+        [DUE_CHANNEL]: () => {
+          this.#claims.wakeForTasks();
+          this.#expirer.wakeSoon();
+        },
+        [HASTENED_CHANNEL]: () => this.#claims.wakeForHastened(),
+        [CANCELLED_CHANNEL]: () => this.#cancellations.wake(),
+        [DRAIN_CHANNEL]: (workerId) => void this.#onDrain(workerId),
       },
       onListening: () => void this.#onListening(),
       onError: (error) => logger.warn({ err: error }, 'does not hear of new tasks at once; polling meanwhile'),
@@ -148,7 +185,10 @@ export class Coordinator implements Service {
     this.#grpc = new GrpcServer({
       host: config.grpcHost,
       port: config.grpcPort,
-      coordinator: { Session: (stream) => this.#sessions.handle(stream) },
+      coordinator: {
+        Session: (stream) => this.#sessions.handle(stream),
+        Stdin: (call) => this.#stdin.handle(call),
+      },
       debug: new DebugService({ ...shared, ...parts, nowMs }).handlers(),
     });
     this.#health =
@@ -169,6 +209,7 @@ export class Coordinator implements Service {
       sessions: () => this.#registry.size,
       freeSlots: () => this.#registry.all().reduce((sum, session) => sum + session.freeSlots, 0),
       pendingReports: () => this.#reports.size,
+      pendingOutputBytes: () => this.#output.bytes,
       leaseValid: () => this.#leases.valid,
     });
   }
@@ -182,7 +223,10 @@ export class Coordinator implements Service {
   async start(): Promise<void> {
     await startAll([this.#grpc, ...(this.#health === null ? [] : [this.#health])]);
     this.#healthTimer = setInterval(() => this.#grpc.setServing(this.#leases.valid), HEALTH_MS);
-    await startAll([this.#leases, this.#reports, this.#listener, this.#claims, this.#reaper]);
+    await startAll([
+      ...[this.#leases, this.#reports, this.#output, this.#listener],
+      ...[this.#claims, this.#cancellations, this.#expirer, this.#reaper],
+    ]);
     this.logger.info({ coordinatorId: this.id, address: this.address }, 'the coordinator listens');
   }
 
@@ -207,11 +251,11 @@ export class Coordinator implements Service {
   async #stop(): Promise<void> {
     if (this.#healthTimer !== null) clearInterval(this.#healthTimer);
     this.#grpc.setServing(false);
-    await stopAll([this.#reaper, this.#claims]);
-    const held = this.#agenda.clear();
-    await this.#releaseAll(held.map(({ taskId, attempt }) => ({ taskId, attempt })));
-    await this.#reports.stop();
+    await stopAll([this.#reaper, this.#expirer, this.#cancellations, this.#claims]);
+    await this.#releaseAll([...this.#agenda.clear(), ...this.#expirer.take()]);
+    await stopAll([this.#reports, this.#output]);
     this.#sessions.stop();
+    this.#stdin.stop();
     await stopAll([...(this.#health === null ? [] : [this.#health]), this.#grpc, this.#listener, this.#leases]);
     await expireCoordinator(this.#pool, this.id).catch((error: unknown) => {
       this.logger.warn({ err: error }, 'could not end the own lease; it will end by itself');
@@ -219,7 +263,7 @@ export class Coordinator implements Service {
     await Promise.all([this.#pool.end(), this.#leasePool.end()]);
   }
 
-  async #releaseAll(keys: readonly { taskId: string; attempt: number }[]): Promise<void> {
+  async #releaseAll(keys: readonly AttemptKey[]): Promise<void> {
     if (keys.length === 0) return;
     try {
       await releaseClaims(this.#pool, this.id, keys);
@@ -238,6 +282,8 @@ export class Coordinator implements Service {
       ...this.#registry.all().flatMap((session) => session.inHand().map(({ ref }) => refKey(ref))),
       ...this.#limbo.keys().map(refKey),
       ...this.#reports.keys(),
+      ...this.#cancellations.keys(),
+      ...this.#expirer.keys(),
     ]);
   }
 
@@ -246,28 +292,22 @@ export class Coordinator implements Service {
     this.#claims.wakeForRoom();
   }
 
-  /** A claimed task was cancelled before its start was recorded. */
-  #onCancelled(taskId: string): void {
-    this.#dropCancelled(taskId);
-    // Its claim may be committed and its answer still on the way to us.
-    void this.#claims.passUnderWay().then(() => this.#dropCancelled(taskId));
-  }
-
-  #dropCancelled(taskId: string): void {
-    if (this.#agenda.remove(taskId) !== undefined) return this.#claims.wakeForRoom();
-    for (const session of this.#registry.all()) {
-      const entry = session.findTask(taskId);
-      if (entry?.stage === 'dispatched') this.#sessions.stopAttempts(session, [entry.ref]);
+  async #onDrain(workerId: string): Promise<void> {
+    const session = this.#registry.get(workerId);
+    if (session === undefined) return;
+    try {
+      const standings = await findWorkerStandings(this.#pool, [session.key]);
+      const found = standings.get(session.id);
+      if (found?.standing === 'same_session') this.#sessions.drain(session, found.drainTimeoutMs);
+    } catch (error) {
+      this.logger.warn({ err: error, workerId }, 'could not see how a worker is to drain; its next heartbeat tells');
     }
   }
 
-  #onDrain(workerId: string): void {
-    const session = this.#registry.get(workerId);
-    if (session !== undefined && !session.draining) this.#sessions.drain(session);
-  }
-
   async #onListening(): Promise<void> {
-    this.#claims.wakeForTasks();
+    this.#claims.wakeForHastened();
+    this.#cancellations.wake();
+    this.#expirer.wakeSoon();
     if (!this.#leases.valid) return;
     await this.#leases.reconfirm().catch((error: unknown) => {
       this.logger.warn({ err: error }, 'could not check for cancelled tasks');

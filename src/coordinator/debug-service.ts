@@ -3,26 +3,32 @@ import { cancelTask } from '../db/cancel-task.ts';
 import { drainWorker } from '../db/drain-worker.ts';
 import { getTask } from '../db/get-task.ts';
 import { insertTasks } from '../db/insert-tasks.ts';
+import { listAttempts } from '../db/list-attempts.ts';
 import { listTasks } from '../db/list-tasks.ts';
 import { listWorkers, type WorkerRow } from '../db/list-workers.ts';
 import type { Queryable } from '../db/pool.ts';
+import { retryTask } from '../db/retry-task.ts';
+import { runNow } from '../db/run-now.ts';
+import type { TaskRow } from '../db/task-row.ts';
 import { orUnavailable } from '../db/unavailable.ts';
 import { HydraError, invalidArgument } from '../domain/errors.ts';
 import { normaliseTask } from '../domain/task-input.ts';
 import { UUID_HINT, UUID_PATTERN } from '../domain/uuid.ts';
 import type { DebugHandlers } from '../rpc/generated/hydra/v1/Debug.ts';
 import type { InHand } from '../rpc/generated/hydra/v1/InHand.ts';
-import type { SubmitTaskRequest__Output } from '../rpc/generated/hydra/v1/SubmitTaskRequest.ts';
 import { toServiceError } from '../rpc/status-mapping.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Agenda } from './agenda.ts';
-import { formatInstant, toWireTask, toWireWorker } from './debug-task.ts';
+import { toTaskInput } from './debug-input.ts';
+import { formatInstant, toWireAttempt, toWireTask, toWireWorker } from './debug-task.ts';
 import type { EventHub } from './event-hub.ts';
 import { EventStream } from './event-stream.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 
 /** Most running tasks that GetWorker shows. */
 const SHOWN_TASKS = 1_000;
+/** Longest that a drain may be given: a year. */
+const MAX_DRAIN_MS = 365 * 24 * 3_600_000;
 const UUID = new RegExp(UUID_PATTERN);
 
 export interface DebugServiceDeps {
@@ -66,18 +72,51 @@ export class DebugService {
         const outcome = await cancelTask(db, requireUuid(taskId));
         switch (outcome.kind) {
           case 'cancelled':
+          case 'cancelling':
             return toWireTask(outcome.task);
           case 'too_late':
-            throw new HydraError(
-              'conflict',
-              `task ${taskId} is ${outcome.task.state}; only a task that has not started can be cancelled`,
+            throw conflict(outcome.task, 'it has ended and cannot be cancelled');
+          case 'unknown':
+            throw unknownTask(taskId);
+        }
+      }),
+      RetryTask: this.#unary(async ({ task_id: taskId }) => {
+        const outcome = await retryTask(db, requireUuid(taskId));
+        switch (outcome.kind) {
+          case 'scheduled':
+            return toWireTask(outcome.task);
+          case 'not_ended':
+            throw conflict(outcome.task, 'only a task that has ended can be run again');
+          case 'unknown':
+            throw unknownTask(taskId);
+        }
+      }),
+      RunTaskNow: this.#unary(async ({ task_id: taskId }) => {
+        const outcome = await runNow(db, requireUuid(taskId));
+        switch (outcome.kind) {
+          case 'hastened':
+            return toWireTask(outcome.task);
+          case 'too_late':
+            throw conflict(
+              outcome.task,
+              outcome.task.cancelRequestedAt === null
+                ? 'only a task that waits for its time can be run now'
+                : 'somebody has asked to cancel it',
             );
           case 'unknown':
             throw unknownTask(taskId);
         }
       }),
-      DrainWorker: this.#unary(async ({ worker_id: workerId }) => {
-        if (!(await drainWorker(db, workerId))) throw unknownWorker(workerId);
+      ListAttempts: this.#unary(async ({ task_id: taskId }) => {
+        const attempts = await listAttempts(db, requireUuid(taskId));
+        if (attempts === null) throw unknownTask(taskId);
+        return { attempts: attempts.map(toWireAttempt) };
+      }),
+      DrainWorker: this.#unary(async ({ timeout_ms: timeoutMs, worker_id: workerId }) => {
+        if (timeoutMs !== undefined && timeoutMs > MAX_DRAIN_MS) {
+          throw invalidArgument([{ field: 'timeout_ms', message: `is ${timeoutMs}; give at most ${MAX_DRAIN_MS}` }]);
+        }
+        if (!(await drainWorker(db, workerId, timeoutMs ?? null))) throw unknownWorker(workerId);
         return toWireWorker(await this.#worker(workerId));
       }),
       WatchEvents: (call) => {
@@ -100,9 +139,10 @@ export class DebugService {
       stage,
       due_at: formatInstant(new Date(task.dueAtMs)),
       worker_id: '',
+      cancelling: false,
     }));
     const sent = this.deps.registry.all().flatMap((session) =>
-      session.inHand().map(({ ref, stage, task }) => ({
+      session.inHand().map(({ cancelling, ref, stage, task }) => ({
         task_id: ref.taskId,
         attempt: ref.attempt,
         // Brought along from another coordinator: only the token is known here.
@@ -110,6 +150,7 @@ export class DebugService {
         stage,
         due_at: task === null ? '' : formatInstant(new Date(task.dueAtMs)),
         worker_id: session.workerId,
+        cancelling,
       })),
     );
     return [...held, ...sent];
@@ -129,24 +170,15 @@ export class DebugService {
   }
 }
 
-/** Protobuf says "not given" with empty values. */
-function toTaskInput(request: SubmitTaskRequest__Output): Record<string, unknown> {
-  const { command, idempotency_key: key, labels, priority, queue, scheduled_at: scheduledAt } = request;
-  return {
-    command,
-    scheduled_at: scheduledAt,
-    priority,
-    labels,
-    ...(queue === '' ? {} : { queue }),
-    ...(key === '' ? {} : { idempotency_key: key }),
-  };
-}
-
 function requireUuid(taskId: string): string {
   if (!UUID.test(taskId)) {
     throw invalidArgument([{ field: 'task_id', message: `is ${JSON.stringify(taskId)}, not a UUID; ${UUID_HINT}` }]);
   }
   return taskId;
+}
+
+function conflict(task: TaskRow, why: string): HydraError {
+  return new HydraError('conflict', `task ${task.id} is ${task.state}; ${why}`);
 }
 
 function unknownTask(taskId: string): HydraError {

@@ -1,5 +1,8 @@
+import type { AttemptRow } from '../db/list-attempts.ts';
 import type { TaskRow } from '../db/task-row.ts';
 import type { WorkerRow } from '../db/list-workers.ts';
+import type { Usage } from '../domain/usage.ts';
+import type { AttemptRecord } from '../rpc/generated/hydra/v1/AttemptRecord.ts';
 import type { Task } from '../rpc/generated/hydra/v1/Task.ts';
 import type { Worker } from '../rpc/generated/hydra/v1/Worker.ts';
 
@@ -13,7 +16,8 @@ export function formatInstant(instant: Date | null): string {
 export function toWireTask(row: TaskRow): Task {
   return {
     id: row.id,
-    command: row.command,
+    command: row.command ?? '',
+    argv: [...(row.argv ?? [])],
     state: row.state,
     queue: row.queue,
     priority: row.priority,
@@ -34,6 +38,32 @@ export function toWireTask(row: TaskRow): Task {
     reason: row.reason ?? '',
     error: row.error ?? '',
     idempotency_key: row.idempotencyKey ?? '',
+    cancel_requested_at: formatInstant(row.cancelRequestedAt),
+    retries: row.retries,
+    start_deadline: formatInstant(row.startDeadline),
+    ...usage(row),
+  };
+}
+
+export function toWireAttempt(row: AttemptRow): AttemptRecord {
+  return {
+    attempt: row.attempt,
+    worker_id: row.workerId ?? '',
+    picked_at: formatInstant(row.pickedAt),
+    started_at: formatInstant(row.startedAt),
+    ended_at: formatInstant(row.endedAt),
+    ...(row.exitCode === null ? {} : { exit_code: row.exitCode }),
+    ...(row.signal === null ? {} : { signal: row.signal }),
+    reason: row.reason ?? '',
+    error: row.error ?? '',
+    ...usage(row),
+  };
+}
+
+function usage({ cpuMs, peakMemoryBytes }: Usage): Pick<Task, 'cpu_ms' | 'peak_memory_bytes'> {
+  return {
+    ...(cpuMs === null ? {} : { cpu_ms: cpuMs }),
+    ...(peakMemoryBytes === null ? {} : { peak_memory_bytes: peakMemoryBytes }),
   };
 }
 

@@ -1,12 +1,11 @@
 import type { ClaimedTask } from '../db/claim-due-tasks.ts';
+import type { Attempt } from '../rpc/messages.ts';
 import type { Agenda } from './agenda.ts';
+import { inFrames } from './dispatch-frames.ts';
 import type { EventHub } from './event-hub.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 import type { WorkerSession } from './worker-session.ts';
-
-/** Commands in one frame, unless one alone is longer. */
-const FRAME_BYTES = 1024 * 1024;
 
 export interface DispatcherDeps {
   readonly agenda: Agenda;
@@ -16,6 +15,8 @@ export interface DispatcherDeps {
   /** Whether this coordinator still owns what it claimed. */
   readonly owns: () => boolean;
   readonly nowMs: () => number;
+  /** These were not to start this late. They are off the agenda; whoever takes them here ends them. */
+  readonly onLapsed: (tasks: readonly ClaimedTask[]) => void;
 }
 
 /**
@@ -31,7 +32,9 @@ export class Dispatcher {
     // A process that was stopped for longer than its lease wakes up here, with claims that are others' by now.
     if (!this.deps.owns()) return 0;
     agenda.promote();
-    const frames = new Map<WorkerSession, ClaimedTask[]>();
+    const lapsed = agenda.takeLapsed();
+    if (lapsed.length > 0) this.deps.onLapsed(lapsed);
+    const bySession = new Map<WorkerSession, ClaimedTask[]>();
     const full = new Set<string>();
     let sent = 0;
     for (;;) {
@@ -45,12 +48,12 @@ export class Dispatcher {
       const task = agenda.takeReady(lane);
       if (task === undefined) break;
       session.occupy(task);
-      const frame = frames.get(session);
-      if (frame === undefined) frames.set(session, [task]);
-      else frame.push(task);
+      const tasks = bySession.get(session);
+      if (tasks === undefined) bySession.set(session, [task]);
+      else tasks.push(task);
       sent++;
     }
-    for (const [session, tasks] of frames) {
+    for (const [session, tasks] of bySession) {
       for (const frame of inFrames(tasks)) this.#send(session, frame);
     }
     return sent;
@@ -58,16 +61,8 @@ export class Dispatcher {
 
   #send(session: WorkerSession, tasks: readonly ClaimedTask[]): void {
     const { hub, metrics } = this.deps;
-    session.send({
-      kind: 'dispatch',
-      attempts: tasks.map((task) => ({
-        ref: { taskId: task.taskId, attempt: task.attempt },
-        command: task.command,
-        queue: task.queue,
-        scheduledAtUs: task.scheduledAtUs,
-      })),
-    });
     const now = this.deps.nowMs();
+    session.send({ kind: 'dispatch', attempts: tasks.map((task) => toAttempt(task, now)) });
     for (const task of tasks) {
       metrics.dispatchLateness.observe(Math.max(0, now - task.dueAtMs) / 1000);
       hub.publish({
@@ -80,19 +75,19 @@ export class Dispatcher {
   }
 }
 
-/** A message has a limit (MAX_MESSAGE_BYTES), and a worker with many slots may be sent many long commands. */
-function* inFrames(tasks: readonly ClaimedTask[]): Generator<ClaimedTask[]> {
-  let frame: ClaimedTask[] = [];
-  let bytes = 0;
-  for (const task of tasks) {
-    const size = Buffer.byteLength(task.command);
-    if (frame.length > 0 && bytes + size > FRAME_BYTES) {
-      yield frame;
-      frame = [];
-      bytes = 0;
-    }
-    frame.push(task);
-    bytes += size;
-  }
-  if (frame.length > 0) yield frame;
+function toAttempt(task: ClaimedTask, nowMs: number): Attempt {
+  return {
+    ref: { taskId: task.taskId, attempt: task.attempt },
+    queue: task.queue,
+    scheduledAtUs: task.scheduledAtUs,
+    // PostgreSQL may have found it due a moment before it is by our reading of its clock.
+    lateUs: Math.max(0, Math.round(nowMs * 1000) - task.scheduledAtUs),
+    run: task.run,
+    totalTimeoutLeftMs: totalTimeoutLeftMs(task, nowMs),
+  };
+}
+
+/** Before the first start all of it is left: it counts from there. */
+function totalTimeoutLeftMs({ totalDeadlineMs, totalTimeoutMs }: ClaimedTask, nowMs: number): number | null {
+  return totalDeadlineMs === null ? totalTimeoutMs : Math.max(1, Math.ceil(totalDeadlineMs - nowMs));
 }

@@ -7,6 +7,8 @@ export type EventKind =
   | 'TASK_STARTED'
   | 'TASK_ENDED'
   | 'TASK_LOST'
+  | 'TASK_RETRYING'
+  | 'TASK_CANCELLING'
   | 'REPORT_SUPERSEDED'
   | 'WORKER_CONNECTED'
   | 'WORKER_DRAINING'

@@ -1,4 +1,4 @@
-import type { ServerWritableStream } from '@grpc/grpc-js';
+import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import type { Event } from '../rpc/generated/hydra/v1/Event.ts';
 import type { WatchEventsRequest__Output } from '../rpc/generated/hydra/v1/WatchEventsRequest.ts';
 import { formatInstant } from './debug-task.ts';
@@ -30,6 +30,8 @@ export class EventStream {
       this.#flush();
     });
     for (const end of ['cancelled', 'close', 'error']) call.on(end, unwatch);
+    // Says that from now on nothing is missed.
+    call.sendMetadata(new Metadata());
   }
 
   #push(event: Event): void {

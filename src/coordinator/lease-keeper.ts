@@ -24,8 +24,8 @@ export interface LeaseKeeperDeps {
   readonly confirmClaims: () => Promise<void>;
   /** Claims are confirmed: dispatching and claiming may go on. */
   readonly onOwning: () => void;
-  /** Somebody asked for this worker to drain. */
-  readonly onDrain: (session: WorkerSession) => void;
+  /** Somebody asked for this worker to drain; said with every renewal from then on. */
+  readonly onDrain: (session: WorkerSession, timeoutMs: number | null) => void;
   readonly monotonicMs?: () => number;
 }
 
@@ -190,7 +190,7 @@ export class LeaseKeeper implements Service {
         continue;
       }
       session.send({ kind: 'heartbeat_ack', sequence, renewed: true });
-      if (worker.draining && !session.draining) this.deps.onDrain(session);
+      if (worker.draining) this.deps.onDrain(session, worker.drainTimeoutMs);
     }
   }
 }

@@ -1,21 +1,20 @@
 import type { AttemptKey } from '../db/attempt-key.ts';
-import { findWorkerStandings } from '../db/find-worker-standings.ts';
+import { findWorkerStandings, type SessionKey } from '../db/find-worker-standings.ts';
 import { giveUpClaims } from '../db/give-up-claims.ts';
 import type { LostAttempt } from '../db/lose-attempts.ts';
 import { loseDispatched } from '../db/lose-dispatched.ts';
 import type { Queryable } from '../db/pool.ts';
 import type { WorkerSession } from './worker-session.ts';
 
-interface Ended {
-  readonly sessionId: string;
-  readonly workerId: string;
+interface Ended extends SessionKey {
   readonly keys: readonly AttemptKey[];
 }
 
 /**
  * Attempts that were sent down a session which then broke, and were not reported as started: the worker may or may not
  * have got them. They stay with their claim until the worker's fate is known. If it registers anew, anywhere, it names
- * what it runs, and what it did not name was never received; if its lease ends, they count as lost.
+ * what it runs, and what it did not name was never received; if its lease ends, also when that shows by another process
+ * that has its id, they count as lost.
  */
 export class Limbo {
   readonly #sessions = new Map<string, Ended>();
@@ -34,7 +33,7 @@ export class Limbo {
   take(session: WorkerSession): void {
     const keys = session.unheard().map((entry) => entry.ref);
     for (const ref of keys) session.free(ref);
-    if (keys.length > 0) this.#sessions.set(session.id, { sessionId: session.id, workerId: session.workerId, keys });
+    if (keys.length > 0) this.#sessions.set(session.id, { ...session.key, keys });
   }
 
   /**
@@ -47,7 +46,7 @@ export class Limbo {
     const sessions = [...this.#sessions.values()];
     const standings = await findWorkerStandings(this.db, sessions);
     for (const { sessionId, keys } of sessions) {
-      const standing = standings.get(sessionId) ?? 'gone';
+      const standing = standings.get(sessionId)?.standing ?? 'gone';
       switch (standing) {
         case 'same_session':
           continue;
@@ -55,7 +54,8 @@ export class Limbo {
           await giveUpClaims(this.db, this.coordinatorId, keys);
           break;
         case 'gone':
-          if (!mayLose) continue;
+        case 'other_process':
+          if (standing === 'gone' && !mayLose) continue;
           lost.push(...(await loseDispatched(this.db, this.coordinatorId, keys)));
           break;
       }

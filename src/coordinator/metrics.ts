@@ -7,6 +7,7 @@ export interface MetricSources {
   readonly sessions: () => number;
   readonly freeSlots: () => number;
   readonly pendingReports: () => number;
+  readonly pendingOutputBytes: () => number;
   readonly leaseValid: () => boolean;
 }
 
@@ -18,10 +19,14 @@ export class CoordinatorMetrics {
   readonly started = this.#counter('hydra_started_total', 'Attempts reported as started and recorded.');
   readonly superseded = this.#counter('hydra_superseded_total', 'Reports of attempts that were not current.');
   readonly lost = this.#counter('hydra_lost_total', 'Attempts taken back from lost workers and coordinators.');
+  readonly retried = this.#counter('hydra_retried_total', 'Attempts that failed and are followed by another one.');
+  readonly handedBack = this.#counter('hydra_handed_back_total', 'Attempts that workers stopped as they had to leave.');
+  readonly cancels = this.#counter('hydra_cancels_total', 'Attempts that workers were told to stop.');
   readonly backpressure = this.#counter('hydra_report_pauses_total', 'Times reading from workers was paused.');
+  readonly outputStored = this.#counter('hydra_output_stored_bytes_total', 'Output stored while commands ran.');
   readonly ended = new Counter({
     name: 'hydra_ended_total',
-    help: 'Attempts whose end was recorded, by the state of the task.',
+    help: 'Tasks whose end was recorded here, by their state.',
     labelNames: ['state'] as const,
     registers: [this.registry],
   });
@@ -55,6 +60,7 @@ export class CoordinatorMetrics {
     this.#gauge('hydra_sessions', 'Open worker sessions.', sources.sessions);
     this.#gauge('hydra_free_slots', 'Free slots of the workers connected here.', sources.freeSlots);
     this.#gauge('hydra_pending_reports', 'Reports not yet committed.', sources.pendingReports);
+    this.#gauge('hydra_pending_output_bytes', 'Output not yet committed.', sources.pendingOutputBytes);
     this.#gauge('hydra_lease_valid', '1 while the lease of this coordinator is valid.', () =>
       Number(sources.leaseValid()),
     );

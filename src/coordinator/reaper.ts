@@ -1,18 +1,24 @@
 import type pg from 'pg';
 import type { LostAttempt } from '../db/lose-attempts.ts';
 import { nextLeaseEndMs } from '../db/next-lease-end.ts';
+import { listOwnRuns } from '../db/list-own-runs.ts';
 import { loseOrphans } from '../db/lose-orphans.ts';
+import { loseRuns } from '../db/lose-runs.ts';
 import { reapCoordinators } from '../db/reap-coordinators.ts';
 import { reapWorkers } from '../db/reap-workers.ts';
+import { refKey } from '../rpc/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import type { EventHub } from './event-hub.ts';
+import type { WorkerRegistry } from './worker-registry.ts';
 import type { Limbo } from './limbo.ts';
 import { Loop } from './loop.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
 
 /** Two coordinators that wake for the same lease do not meet at the same instant; SKIP LOCKED settles it if they do. */
 const JITTER_MS = 200;
+/** How often to compare what should run here with what is known to run here, in units of the interval. */
+const COMPARE_INTERVALS = 3;
 
 export interface ReaperDeps {
   readonly pool: pg.Pool;
@@ -21,6 +27,9 @@ export interface ReaperDeps {
   readonly mayReap: () => boolean;
   /** How often to look when no lease ends earlier. */
   readonly intervalMs: number;
+  readonly registry: WorkerRegistry;
+  /** Every attempt that anything in this process has to do with, as refKey names it. */
+  readonly known: () => ReadonlySet<string>;
   readonly hub: EventHub;
   readonly metrics: CoordinatorMetrics;
   readonly logger: Logger;
@@ -29,6 +38,8 @@ export interface ReaperDeps {
 /** Takes tasks back from workers and coordinators whose lease has ended. Any coordinator may do it, for all. */
 export class Reaper implements Service {
   readonly #loop: Loop;
+  /** Of the monotonic clock. */
+  #nextCompareMs = 0;
 
   constructor(private readonly deps: ReaperDeps) {
     this.#loop = new Loop({
@@ -58,6 +69,7 @@ export class Reaper implements Service {
     const { coordinatorId, intervalMs, limbo, logger, pool } = this.deps;
     if (this.deps.mayReap()) this.#note(await loseOrphans(pool));
     this.#note(await limbo.settle(this.deps.mayReap()));
+    this.#note(await this.#loseUnknownRuns());
     const untilMs = await nextLeaseEndMs(pool, coordinatorId);
     if (untilMs === null) return intervalMs;
     if (untilMs >= 0) return Math.min(intervalMs, untilMs + Math.random() * JITTER_MS);
@@ -73,9 +85,31 @@ export class Reaper implements Service {
     return JITTER_MS + Math.random() * JITTER_MS;
   }
 
+  /**
+   * A start can be recorded late, after its worker has lost its lease, registered here anew and did not name it. Nobody
+   * else would find out while that worker lives.
+   */
+  async #loseUnknownRuns(): Promise<LostAttempt[]> {
+    const { coordinatorId, intervalMs, pool, registry } = this.deps;
+    const now = performance.now();
+    if (now < this.#nextCompareMs) return [];
+    const runs = await listOwnRuns(pool, coordinatorId);
+    // Afterwards, so that what was recorded before is known, unless it has ended since.
+    const known = this.deps.known();
+    const unknown = runs.flatMap(({ attempt, taskId, workerId }) => {
+      const session = registry.get(workerId);
+      return session === undefined || known.has(refKey({ attempt, taskId }))
+        ? []
+        : [{ taskId, attempt, sessionId: session.id }];
+    });
+    const lost = await loseRuns(pool, unknown);
+    this.#nextCompareMs = now + COMPARE_INTERVALS * intervalMs;
+    return lost;
+  }
+
   #note(lost: readonly LostAttempt[]): void {
     for (const { taskId, attempt, workerId, state } of lost) {
-      this.deps.logger.warn({ taskId, attempt, workerId, state }, 'an attempt was lost; its task goes back');
+      this.deps.logger.warn({ taskId, attempt, workerId, state }, 'an attempt was lost');
       this.deps.metrics.lost.inc();
       this.deps.hub.publish({
         kind: 'TASK_LOST',

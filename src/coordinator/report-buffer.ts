@@ -3,6 +3,7 @@ import { markStarted, type Start } from '../db/mark-started.ts';
 import type { AttemptKey } from '../db/attempt-key.ts';
 import type { Queryable } from '../db/pool.ts';
 import { isTransient } from '../db/unavailable.ts';
+import { isEnd, type AttemptResult, type TaskState } from '../domain/task-state.ts';
 import { refKey, type AttemptRef, type FinishedReport, type StartedReport } from '../rpc/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
@@ -17,6 +18,8 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 /** Reading from workers pauses when more than this waits to be committed. */
 const LIMIT_ENTRIES = 10_000;
 const LIMIT_BYTES = 64 * 1024 * 1024;
+/** What a piece of output takes beside its bytes. */
+const PIECE_BYTES = 64;
 
 /** Nothing waits: until something is added. */
 const IDLE_MS = 60_000;
@@ -95,7 +98,7 @@ export class ReportBuffer implements Service {
     for (const report of started) this.#entry(session, report.ref).started = report;
     for (const report of finished) {
       const entry = this.#entry(session, report.ref);
-      if (entry.finished === null) this.#bytes += sizeOf(report);
+      this.#bytes += sizeOf(report) - (entry.finished === null ? 0 : sizeOf(entry.finished));
       entry.finished = report;
     }
     if (this.#overLimit(1) && !this.#paused.has(session)) {
@@ -203,23 +206,17 @@ export class ReportBuffer implements Service {
     this.#settle(batch, new Set(running.map(keyOf)), new Map(ended.map((end) => [keyOf(end), end.state])));
   }
 
-  #settle(
-    batch: readonly Pending[],
-    running: ReadonlySet<string>,
-    ended: ReadonlyMap<string, 'completed' | 'failed' | 'cancelled' | 'expired'>,
-  ): void {
+  #settle(batch: readonly Pending[], running: ReadonlySet<string>, recorded: ReadonlyMap<string, TaskState>): void {
     const { hub, metrics } = this.deps;
     const answers = new Map<WorkerSession, { recorded: AttemptRef[]; superseded: AttemptRef[]; stop: AttemptRef[] }>();
     for (const { ref, session, finished } of batch) {
       let answer = answers.get(session);
       if (answer === undefined) answers.set(session, (answer = { recorded: [], superseded: [], stop: [] }));
       const about = { taskId: ref.taskId, attempt: ref.attempt, workerId: session.workerId };
-      const state = ended.get(refKey(ref));
+      const state = recorded.get(refKey(ref));
       if (finished !== null && state !== undefined) {
         answer.recorded.push(ref);
-        metrics.ended.inc({ state });
-        const { reason, exitCode, signal } = finished.result;
-        hub.publish({ kind: 'TASK_ENDED', ...about, state, reason, exitCode, signal });
+        this.#tell(about, finished.result, state);
       } else if (finished === null && running.has(refKey(ref))) {
         metrics.started.inc();
         hub.publish({ kind: 'TASK_STARTED', ...about });
@@ -232,6 +229,24 @@ export class ReportBuffer implements Service {
     for (const [session, { recorded, superseded, stop }] of answers) {
       if (recorded.length + superseded.length > 0) session.send({ kind: 'acknowledge', recorded, superseded });
       if (stop.length > 0) this.deps.onSuperseded(session, stop);
+    }
+  }
+
+  /** Of a result that is recorded, and what it made of the task. */
+  #tell(about: AttemptRef & { readonly workerId: string }, result: AttemptResult, state: TaskState): void {
+    const { hub, metrics } = this.deps;
+    const { exitCode, signal } = result;
+    if (isEnd(state)) metrics.ended.inc({ state });
+    if (result.reason === 'worker_lost') {
+      metrics.handedBack.inc();
+      hub.publish({ kind: 'TASK_LOST', ...about, state, reason: 'worker_lost' });
+    } else if (isEnd(state)) {
+      // Whatever the command did: it was asked to be cancelled before it ended.
+      const reason = state === 'cancelled' ? 'cancelled' : result.reason;
+      hub.publish({ kind: 'TASK_ENDED', ...about, state, reason, exitCode, signal });
+    } else {
+      metrics.retried.inc();
+      hub.publish({ kind: 'TASK_RETRYING', ...about, state, reason: result.reason, exitCode, signal });
     }
   }
 
@@ -255,10 +270,9 @@ export class ReportBuffer implements Service {
   async #commitBare(entry: Pending): Promise<void> {
     const { finished } = entry;
     if (finished === null) return;
-    const none = { head: Buffer.alloc(0), totalBytes: 0 };
     const result = { ...finished.result, error: 'its output could not be stored; see the log of the coordinator' };
     try {
-      await this.#commit([{ ...entry, finished: { ...finished, result, stdout: none, stderr: none } }]);
+      await this.#commit([{ ...entry, finished: { ...finished, result, output: [] } }]);
     } catch (error) {
       if (isTransient(error)) {
         this.#putBack([entry]);
@@ -277,7 +291,7 @@ export class ReportBuffer implements Service {
 const keyOf = (key: AttemptKey) => refKey(key);
 
 function sizeOf(report: FinishedReport): number {
-  return report.stdout.head.length + report.stderr.head.length;
+  return report.output.reduce((sum, piece) => sum + PIECE_BYTES + piece.data.length + 4 * piece.segments.length, 0);
 }
 
 /** The same report, told `ms` later. */

@@ -9,14 +9,23 @@ import { unregisterWorker } from '../db/unregister-worker.ts';
 import { invalidArgument } from '../domain/errors.ts';
 import { decodeFromWorker } from '../rpc/codec.ts';
 import type { WorkerMessage__Output } from '../rpc/generated/hydra/v1/WorkerMessage.ts';
-import { refKey, type AttemptRef, type FromWorker, type Registration } from '../rpc/messages.ts';
+import {
+  refKey,
+  type AttemptRef,
+  type FinishedReport,
+  type FromWorker,
+  type OutputChunk,
+  type Registration,
+} from '../rpc/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { EventHub } from './event-hub.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Limbo } from './limbo.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
+import { OUTPUT_WINDOW_BYTES, type OutputBuffer } from './output-buffer.ts';
 import type { Reaper } from './reaper.ts';
 import type { ReportBuffer } from './report-buffer.ts';
+import { isValidChunk } from './validate-output.ts';
 import { cleanFinish, isValidStart, registrationFaults } from './validate-session.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 import { WorkerSession, type SessionStream } from './worker-session.ts';
@@ -31,6 +40,7 @@ export interface SessionServiceDeps {
   readonly registry: WorkerRegistry;
   readonly leases: LeaseKeeper;
   readonly reports: ReportBuffer;
+  readonly output: OutputBuffer;
   readonly limbo: Limbo;
   readonly reaper: Reaper;
   readonly hub: EventHub;
@@ -38,6 +48,8 @@ export interface SessionServiceDeps {
   readonly logger: Logger;
   /** There may be room that was not there before. */
   readonly onRoom: () => void;
+  /** A worker has come, with all that it runs. */
+  readonly onOpen: () => void;
 }
 
 /** A registration that PostgreSQL took. */
@@ -161,7 +173,7 @@ export class SessionService {
   }
 
   /** The registration is committed and the worker is still there. */
-  #open({ draining, lost, owned, session }: Registered): void {
+  #open({ draining, drainTimeoutMs, lost, owned, session }: Registered): void {
     const { coordinatorId, hub, leases, leaseMs, logger, registry } = this.deps;
     const { worker, workerId } = session;
     const ownedKeys = new Set(owned.map(refKey));
@@ -175,6 +187,7 @@ export class SessionService {
       leaseMs,
       heartbeatIntervalMs: leases.intervalMs,
       superseded,
+      outputWindowBytes: OUTPUT_WINDOW_BYTES,
     });
     registry.add(session)?.abort(status.ABORTED, 'a newer session of this worker took over');
     const { hostname, labels, queues, slots } = worker;
@@ -193,12 +206,13 @@ export class SessionService {
     );
     hub.publish({ kind: 'WORKER_CONNECTED', workerId });
     for (const { taskId, attempt, state } of lost) {
-      logger.warn({ workerId, taskId, attempt, state }, 'the worker does not know of this attempt; its task goes back');
+      logger.warn({ workerId, taskId, attempt, state }, 'an attempt was lost: its worker does not know of it');
       this.deps.metrics.lost.inc();
       hub.publish({ kind: 'TASK_LOST', taskId, attempt, workerId, state });
     }
-    if (draining && !session.draining) this.drain(session);
+    if (draining) this.drain(session, drainTimeoutMs);
     this.deps.reaper.wake();
+    this.deps.onOpen();
   }
 
   #receive(session: WorkerSession, message: FromWorker): void {
@@ -207,6 +221,8 @@ export class SessionService {
         return this.deps.leases.beat(session, message.sequence);
       case 'report':
         return this.#report(session, message);
+      case 'output':
+        return this.#output(session, message.chunks);
       case 'draining':
         return this.#draining(session);
       case 'goodbye':
@@ -222,14 +238,28 @@ export class SessionService {
   #report(session: WorkerSession, message: Extract<FromWorker, { kind: 'report' }>): void {
     const started = message.started.filter(isValidStart);
     const finished = message.finished.map(cleanFinish).filter((report) => report !== null);
+    const { workerId } = session;
     const ignored = message.started.length - started.length + (message.finished.length - finished.length);
-    if (ignored > 0)
-      this.deps.logger.error({ workerId: session.workerId, ignored }, 'ignored reports without a valid ref');
+    if (ignored > 0) this.deps.logger.error({ workerId, ignored }, 'ignored reports without a valid ref');
+    const withOutput = (reports: readonly FinishedReport[]) => reports.filter(({ output }) => output.length > 0).length;
+    const dropped = withOutput(message.finished) - withOutput(finished);
+    if (dropped > 0) this.deps.logger.error({ workerId, dropped }, 'dropped output that contradicts itself');
     for (const { ref } of started) session.started(ref);
     let freed = false;
     for (const { ref } of finished) freed = session.free(ref) || freed;
     this.deps.reports.add(session, started, finished);
     if (freed) this.deps.onRoom();
+  }
+
+  #output(session: WorkerSession, chunks: readonly OutputChunk[]): void {
+    const valid = chunks.filter(isValidChunk);
+    if (valid.length < chunks.length) {
+      const refused = chunks.filter((chunk) => !isValidChunk(chunk)).map(({ ref }) => ref);
+      this.deps.logger.error({ workerId: session.workerId, refs: refused }, 'refused output that contradicts itself');
+      // Nothing more of these is wanted: a worker that waits for an acknowledgement would wait for ever.
+      session.send({ kind: 'output_ack', stored: [], superseded: refused });
+    }
+    if (valid.length > 0) this.deps.output.add(session, valid);
   }
 
   /** Tells the worker to kill what is not its own any more. */
@@ -239,21 +269,21 @@ export class SessionService {
     this.deps.onRoom();
   }
 
-  /** Asks the worker to drain. */
-  drain(session: WorkerSession): void {
-    session.draining = true;
-    session.send({ kind: 'drain' });
-    this.deps.hub.publish({ kind: 'WORKER_DRAINING', workerId: session.workerId });
-    this.deps.logger.info({ workerId: session.workerId }, 'asked a worker to drain');
+  /** Asks the worker to drain, and to hand back what still runs after so long; `null`: as it is configured. */
+  drain(session: WorkerSession, timeoutMs: number | null): void {
+    const { workerId } = session;
+    if (!session.drain(timeoutMs)) return;
+    this.deps.hub.publish({ kind: 'WORKER_DRAINING', workerId });
+    this.deps.logger.info({ workerId, timeoutMs }, 'asked a worker to drain');
   }
 
   #draining(session: WorkerSession): void {
     if (session.draining) return;
-    session.draining = true;
+    session.drains();
     this.deps.hub.publish({ kind: 'WORKER_DRAINING', workerId: session.workerId });
     this.deps.logger.info({ workerId: session.workerId }, 'a worker drains');
     // So that everybody knows, not only this coordinator. Should it fail, the worker says so again when it reconnects.
-    void drainWorker(this.deps.pool, session.workerId).catch((error: unknown) => {
+    void drainWorker(this.deps.pool, session.workerId, null).catch((error: unknown) => {
       this.deps.logger.warn({ err: error, workerId: session.workerId }, 'could not record that a worker drains');
     });
   }

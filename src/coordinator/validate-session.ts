@@ -1,7 +1,9 @@
 import type { FieldFault } from '../domain/errors.ts';
 import { MAX_WORKER_LABELS, NAME_HINT, NAME_PATTERN } from '../domain/lane.ts';
 import { UUID_PATTERN } from '../domain/uuid.ts';
-import type { AttemptRef, FinishedReport, Registration, StartedReport } from '../rpc/messages.ts';
+import type { FinishedReport, Registration, StartedReport } from '../rpc/messages.ts';
+import { isRef } from './valid-ref.ts';
+import { cleanOutput } from './validate-output.ts';
 
 const NAME = new RegExp(NAME_PATTERN);
 const WORKER_ID = /^[A-Za-z0-9._:-]{1,128}$/;
@@ -46,10 +48,6 @@ export function registrationFaults(registration: Registration): FieldFault[] {
   return faults;
 }
 
-export function isRef(ref: AttemptRef): boolean {
-  return UUID.test(ref.taskId) && ref.attempt >= 1 && ref.attempt < 2 ** 31;
-}
-
 export function isValidStart(report: StartedReport): boolean {
   return isRef(report.ref) && isAge(report.startedAgeUs);
 }
@@ -76,13 +74,17 @@ export function cleanFinish(report: FinishedReport): FinishedReport | null {
       signal: signal !== null && SIGNAL.test(signal) ? signal : null,
       error: error === null ? null : error.replaceAll('\0', '').slice(0, MAX_ERROR),
     },
-    stdout: { head: report.stdout.head, totalBytes: Math.max(report.stdout.totalBytes, report.stdout.head.length) },
-    stderr: { head: report.stderr.head, totalBytes: Math.max(report.stderr.totalBytes, report.stderr.head.length) },
+    output: cleanOutput(report.output),
+    usage: { cpuMs: measured(report.usage.cpuMs), peakMemoryBytes: measured(report.usage.peakMemoryBytes) },
   };
 }
 
 function isText(text: string): boolean {
   return text.length <= MAX_TEXT && !text.includes('\0');
+}
+
+function measured(value: number | null): number | null {
+  return value !== null && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
 function isAge(us: number): boolean {

@@ -1,5 +1,6 @@
 import type { ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { ClaimedTask } from '../db/claim-due-tasks.ts';
+import type { SessionKey } from '../db/find-worker-standings.ts';
 import { canRun, type Abilities, type Lane } from '../domain/lane.ts';
 import { encodeFromCoordinator } from '../rpc/codec.ts';
 import type { CoordinatorMessage } from '../rpc/generated/hydra/v1/CoordinatorMessage.ts';
@@ -14,14 +15,18 @@ export interface InHand {
   /** `dispatched`: sent, and not heard of yet. */
   readonly stage: 'dispatched' | 'started';
   /** Not known for attempts that the worker brought along from another coordinator. */
-  readonly task: ClaimedTask | null;
+  readonly task: { readonly queue: string; readonly dueAtMs: number } | null;
+  /** This session was told to stop it, and has not reported it yet. */
+  readonly cancelling: boolean;
 }
 
 /** One registered worker's open stream: what it can run, what it has in hand, and how to talk to it. */
 export class WorkerSession {
   readonly #inHand = new Map<string, InHand>();
   /** The worker takes nothing new. */
-  draining: boolean;
+  draining = false;
+  /** What it was last told about when to hand back what runs; `undefined`: nothing. */
+  #drainTimeoutMs: number | null | undefined;
   /** The other end does not keep up with reading; nothing more is sent to it until it does. */
   #congested = false;
   #closed = false;
@@ -32,7 +37,7 @@ export class WorkerSession {
     private readonly stream: SessionStream,
     private readonly onRoom: () => void,
   ) {
-    this.draining = worker.draining;
+    if (worker.draining) this.drains();
     stream.on('drain', () => {
       this.#congested = false;
       this.onRoom();
@@ -41,6 +46,10 @@ export class WorkerSession {
 
   get workerId(): string {
     return this.worker.workerId;
+  }
+
+  get key(): SessionKey {
+    return { workerId: this.workerId, sessionId: this.id, instanceId: this.worker.instanceId };
   }
 
   /** How many more attempts it may be sent now. */
@@ -70,13 +79,23 @@ export class WorkerSession {
 
   /** The worker brought this along. */
   adopt(ref: AttemptRef): void {
-    this.#inHand.set(refKey(ref), { ref, stage: 'started', task: null });
+    this.#inHand.set(refKey(ref), { ref, stage: 'started', task: null, cancelling: false });
   }
 
   /** Takes a slot for the task; {@link send} of the dispatch frame follows. */
-  occupy(task: ClaimedTask): void {
-    const ref: AttemptRef = { taskId: task.taskId, attempt: task.attempt };
-    this.#inHand.set(refKey(ref), { ref, stage: 'dispatched', task });
+  occupy({ attempt, dueAtMs, queue, taskId }: ClaimedTask): void {
+    const ref: AttemptRef = { taskId, attempt };
+    // Without what is to be run, which can be long.
+    const task = { queue, dueAtMs };
+    this.#inHand.set(refKey(ref), { ref, stage: 'dispatched', task, cancelling: false });
+  }
+
+  /** It is to be stopped. Returns whether that is news for this session, which then has to be told. */
+  cancel(ref: AttemptRef): boolean {
+    const entry = this.#inHand.get(refKey(ref));
+    if (entry === undefined || entry.cancelling) return false;
+    this.#inHand.set(refKey(ref), { ...entry, cancelling: true });
+    return true;
   }
 
   /** The worker says it has started. Returns what is known of the attempt. */
@@ -91,9 +110,19 @@ export class WorkerSession {
     return this.#inHand.delete(refKey(ref));
   }
 
-  /** The attempt of this task that is in hand, if any. */
-  findTask(taskId: string): InHand | undefined {
-    return this.inHand().find((entry) => entry.ref.taskId === taskId);
+  /** The worker takes nothing new, as it says itself. */
+  drains(): void {
+    this.draining = true;
+    this.#drainTimeoutMs ??= null;
+  }
+
+  /** Tells the worker to drain, unless it was told just that before. Returns whether it was told now. */
+  drain(timeoutMs: number | null): boolean {
+    if (this.#drainTimeoutMs === timeoutMs) return false;
+    this.draining = true;
+    this.#drainTimeoutMs = timeoutMs;
+    this.send({ kind: 'drain', timeoutMs });
+    return true;
   }
 
   send(message: FromCoordinator): void {

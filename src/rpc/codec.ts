@@ -1,12 +1,14 @@
+import type { OutputPiece } from '../domain/output.ts';
 import { REASONS, type Reason } from '../domain/task-state.ts';
-import type { AttemptRef__Output, AttemptRef as WireRef } from './generated/hydra/v1/AttemptRef.ts';
 import type { CoordinatorMessage, CoordinatorMessage__Output } from './generated/hydra/v1/CoordinatorMessage.ts';
 import type { Finished, Finished__Output } from './generated/hydra/v1/Finished.ts';
-import type { Output as WireOutput, Output__Output } from './generated/hydra/v1/Output.ts';
+import type { OutputChunk as WireChunk, OutputChunk__Output } from './generated/hydra/v1/OutputChunk.ts';
 import type { Reason__Output } from './generated/hydra/v1/Reason.ts';
 import type { Register, Register__Output } from './generated/hydra/v1/Register.ts';
 import type { WorkerMessage, WorkerMessage__Output } from './generated/hydra/v1/WorkerMessage.ts';
-import type { AttemptRef, FinishedReport, FromCoordinator, FromWorker, Output, Registration } from './messages.ts';
+import { decodeAttempt, encodeAttempt } from './attempt-codec.ts';
+import type { AttemptRef, FinishedReport, FromCoordinator, FromWorker, OutputChunk, Registration } from './messages.ts';
+import { decodeRef, encodeRef } from './ref-codec.ts';
 
 /** Between the wire's oneofs and the unions of messages.ts. Decoders never throw: the wire's types are already checked. */
 
@@ -23,6 +25,8 @@ export function encodeFromWorker(message: FromWorker): WorkerMessage {
           finished: message.finished.map(encodeFinished),
         },
       };
+    case 'output':
+      return { output: { chunks: message.chunks.map((chunk) => encodePiece(chunk.ref, chunk)) } };
     case 'draining':
       return { draining: {} };
     case 'goodbye':
@@ -42,6 +46,7 @@ export function decodeFromWorker(wire: WorkerMessage__Output): FromWorker {
       finished: wire.report.finished.map(decodeFinished),
     };
   }
+  if (wire.output) return { kind: 'output', chunks: wire.output.chunks.map(decodeChunk) };
   if (wire.draining) return { kind: 'draining' };
   if (wire.goodbye) return { kind: 'goodbye' };
   return { kind: 'unknown' };
@@ -57,29 +62,30 @@ export function encodeFromCoordinator(message: FromCoordinator): CoordinatorMess
           lease_ms: message.leaseMs,
           heartbeat_interval_ms: message.heartbeatIntervalMs,
           superseded: message.superseded.map(encodeRef),
+          output_window_bytes: message.outputWindowBytes,
         },
       };
     case 'heartbeat_ack':
       return { heartbeat_ack: { sequence: message.sequence, renewed: message.renewed } };
     case 'dispatch':
-      return {
-        dispatch: {
-          attempts: message.attempts.map((a) => ({
-            ref: encodeRef(a.ref),
-            command: a.command,
-            queue: a.queue,
-            scheduled_at_us: a.scheduledAtUs,
-          })),
-        },
-      };
+      return { dispatch: { attempts: message.attempts.map(encodeAttempt) } };
     case 'acknowledge':
       return {
         acknowledge: { recorded: message.recorded.map(encodeRef), superseded: message.superseded.map(encodeRef) },
       };
     case 'stop':
       return { stop: { refs: message.refs.map(encodeRef) } };
+    case 'cancel':
+      return { cancel: { refs: message.refs.map(encodeRef) } };
     case 'drain':
-      return { drain: {} };
+      return { drain: message.timeoutMs === null ? {} : { timeout_ms: message.timeoutMs } };
+    case 'output_ack':
+      return {
+        output_ack: {
+          stored: message.stored.map(({ ref, start }) => ({ ref: encodeRef(ref), start })),
+          superseded: message.superseded.map(encodeRef),
+        },
+      };
     case 'unknown':
       return {};
   }
@@ -94,22 +100,13 @@ export function decodeFromCoordinator(wire: CoordinatorMessage__Output): FromCoo
       leaseMs: wire.registered.lease_ms,
       heartbeatIntervalMs: wire.registered.heartbeat_interval_ms,
       superseded: wire.registered.superseded.map(decodeRef),
+      outputWindowBytes: wire.registered.output_window_bytes,
     };
   }
   if (wire.heartbeat_ack) {
     return { kind: 'heartbeat_ack', sequence: wire.heartbeat_ack.sequence, renewed: wire.heartbeat_ack.renewed };
   }
-  if (wire.dispatch) {
-    return {
-      kind: 'dispatch',
-      attempts: wire.dispatch.attempts.map((a) => ({
-        ref: decodeRef(a.ref),
-        command: a.command,
-        queue: a.queue,
-        scheduledAtUs: a.scheduled_at_us,
-      })),
-    };
-  }
+  if (wire.dispatch) return { kind: 'dispatch', attempts: wire.dispatch.attempts.map(decodeAttempt) };
   if (wire.acknowledge) {
     return {
       kind: 'acknowledge',
@@ -118,16 +115,16 @@ export function decodeFromCoordinator(wire: CoordinatorMessage__Output): FromCoo
     };
   }
   if (wire.stop) return { kind: 'stop', refs: wire.stop.refs.map(decodeRef) };
-  if (wire.drain) return { kind: 'drain' };
+  if (wire.cancel) return { kind: 'cancel', refs: wire.cancel.refs.map(decodeRef) };
+  if (wire.drain) return { kind: 'drain', timeoutMs: wire.drain.timeout_ms ?? null };
+  if (wire.output_ack) {
+    return {
+      kind: 'output_ack',
+      stored: wire.output_ack.stored.map(({ ref, start }) => ({ ref: decodeRef(ref), start })),
+      superseded: wire.output_ack.superseded.map(decodeRef),
+    };
+  }
   return { kind: 'unknown' };
-}
-
-function encodeRef(ref: AttemptRef): WireRef {
-  return { task_id: ref.taskId, attempt: ref.attempt };
-}
-
-function decodeRef(wire: AttemptRef__Output | null): AttemptRef {
-  return { taskId: wire?.task_id ?? '', attempt: wire?.attempt ?? 0 };
 }
 
 function encodeRegistration(registration: Registration): Register {
@@ -172,8 +169,9 @@ function encodeFinished(report: FinishedReport): Finished {
     ...(result.exitCode === null ? {} : { exit_code: result.exitCode }),
     ...(result.signal === null ? {} : { signal: result.signal }),
     error: result.error ?? '',
-    stdout: encodeOutput(report.stdout),
-    stderr: encodeOutput(report.stderr),
+    output: report.output.map((piece) => encodePiece(report.ref, piece)),
+    ...(report.usage.cpuMs === null ? {} : { cpu_ms: report.usage.cpuMs }),
+    ...(report.usage.peakMemoryBytes === null ? {} : { peak_memory_bytes: report.usage.peakMemoryBytes }),
   };
 }
 
@@ -188,17 +186,33 @@ function decodeFinished(wire: Finished__Output): FinishedReport {
       signal: wire.signal ?? null,
       error: wire.error === '' ? null : wire.error,
     },
-    stdout: decodeOutput(wire.stdout),
-    stderr: decodeOutput(wire.stderr),
+    output: wire.output.map(decodeChunk),
+    usage: { cpuMs: wire.cpu_ms ?? null, peakMemoryBytes: wire.peak_memory_bytes ?? null },
   };
 }
 
-function encodeOutput(output: Output): WireOutput {
-  return { head: output.head, total_bytes: output.totalBytes };
+function encodePiece(ref: AttemptRef, piece: OutputPiece): WireChunk {
+  return {
+    ref: encodeRef(ref),
+    start: piece.start,
+    data: piece.data,
+    segments: [...piece.segments],
+    stdout_end: piece.stdoutEnd,
+    stderr_end: piece.stderrEnd,
+    ...(piece.replacesFrom === null ? {} : { replaces_from: piece.replacesFrom }),
+  };
 }
 
-function decodeOutput(wire: Output__Output | null): Output {
-  return { head: wire?.head ?? Buffer.alloc(0), totalBytes: wire?.total_bytes ?? 0 };
+function decodeChunk(wire: OutputChunk__Output): OutputChunk {
+  return {
+    ref: decodeRef(wire.ref),
+    start: wire.start,
+    data: wire.data,
+    segments: wire.segments,
+    stdoutEnd: wire.stdout_end,
+    stderrEnd: wire.stderr_end,
+    replacesFrom: wire.replaces_from ?? null,
+  };
 }
 
 function encodeReason(reason: Reason): Reason__Output {

@@ -1,5 +1,8 @@
 import type { AttemptResult } from '../domain/task-state.ts';
 import type { Labels } from '../domain/lane.ts';
+import type { OutputPiece } from '../domain/output.ts';
+import type { Run } from '../domain/run-options.ts';
+import type { Usage } from '../domain/usage.ts';
 
 /** The messages of a session as the code sees them: unions told apart by `kind`. proto/hydra/v1/session.proto explains each. */
 
@@ -37,9 +40,13 @@ export interface AttemptInHand {
 /** An attempt to run. */
 export interface Attempt {
   readonly ref: AttemptRef;
-  readonly command: string;
   readonly queue: string;
   readonly scheduledAtUs: number;
+  /** Microseconds since scheduledAtUs, at the time of sending. */
+  readonly lateUs: number;
+  readonly run: Run;
+  /** What the task may still take with all its attempts, at the time of sending; `null`: any time. */
+  readonly totalTimeoutLeftMs: number | null;
 }
 
 export interface StartedReport {
@@ -47,10 +54,14 @@ export interface StartedReport {
   readonly startedAgeUs: number;
 }
 
-export interface Output {
-  /** The first bytes, up to the worker's cap. */
-  readonly head: Buffer;
-  readonly totalBytes: number;
+export interface OutputChunk extends OutputPiece {
+  readonly ref: AttemptRef;
+}
+
+/** Names a piece that was sent. */
+export interface ChunkRef {
+  readonly ref: AttemptRef;
+  readonly start: number;
 }
 
 export interface FinishedReport {
@@ -59,8 +70,9 @@ export interface FinishedReport {
   readonly startedAgeUs: number | null;
   readonly endedAgeUs: number;
   readonly result: AttemptResult;
-  readonly stdout: Output;
-  readonly stderr: Output;
+  /** The last of the output, when it is little; what came before is acknowledged. */
+  readonly output: readonly OutputPiece[];
+  readonly usage: Usage;
 }
 
 export type FromWorker =
@@ -71,6 +83,7 @@ export type FromWorker =
       readonly started: readonly StartedReport[];
       readonly finished: readonly FinishedReport[];
     }
+  | { readonly kind: 'output'; readonly chunks: readonly OutputChunk[] }
   | { readonly kind: 'draining' }
   | { readonly kind: 'goodbye' }
   /** Something a newer peer says; to be ignored. */
@@ -84,6 +97,8 @@ export type FromCoordinator =
       readonly leaseMs: number;
       readonly heartbeatIntervalMs: number;
       readonly superseded: readonly AttemptRef[];
+      /** Most bytes of output that may be sent and not acknowledged. */
+      readonly outputWindowBytes: number;
     }
   | { readonly kind: 'heartbeat_ack'; readonly sequence: number; readonly renewed: boolean }
   | { readonly kind: 'dispatch'; readonly attempts: readonly Attempt[] }
@@ -93,5 +108,8 @@ export type FromCoordinator =
       readonly superseded: readonly AttemptRef[];
     }
   | { readonly kind: 'stop'; readonly refs: readonly AttemptRef[] }
-  | { readonly kind: 'drain' }
+  | { readonly kind: 'cancel'; readonly refs: readonly AttemptRef[] }
+  /** `null`: as the worker is configured. */
+  | { readonly kind: 'drain'; readonly timeoutMs: number | null }
+  | { readonly kind: 'output_ack'; readonly stored: readonly ChunkRef[]; readonly superseded: readonly AttemptRef[] }
   | { readonly kind: 'unknown' };

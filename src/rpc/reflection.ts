@@ -17,9 +17,10 @@ import { protoDefinition } from './load-proto.ts';
 /**
  * Server reflection (v1 and v1alpha) of our services and of `grpc.health.v1`.
  *
- * The descriptors that proto-loader makes name the entry types of map fields otherwise than compilers do, which strict
- * readers such as grpcurl refuse, and do not mark `optional` fields; both is mended here. They also leave out what a
- * file imports, so our files import nothing. https://github.com/grpc/grpc-node/issues/2958
+ * The descriptors that proto-loader makes name the entry types of map fields otherwise than compilers do, and end ranges
+ * of reserved numbers a number too early, both of which strict readers such as grpcurl refuse, and do not mark `optional`
+ * fields; all of this is mended here. They also leave out what a file imports, so our files import nothing.
+ * https://github.com/grpc/grpc-node/issues/2958
  */
 export function reflectionService(): ReflectionService {
   const health = loadSync(healthProtoPath, { keepCase: true });
@@ -53,6 +54,8 @@ function mendFile(bytes: Buffer): Buffer {
 }
 
 function mendMessage(message: IDescriptorProto): void {
+  // The end is the first number that is free again; protobufjs (7.6) gives the last one that is not.
+  for (const range of message.reservedRange ?? []) range.end = (range.end ?? 0) + 1;
   for (const field of message.field ?? []) {
     // An `optional` field is in a oneof of its own; only this mark tells it from one that was written so.
     const oneof = Object.hasOwn(field, 'oneofIndex') ? message.oneofDecl?.[field.oneofIndex ?? 0] : undefined;

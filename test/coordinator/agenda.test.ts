@@ -1,22 +1,10 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Agenda } from '../../src/coordinator/agenda.ts';
 import type { ClaimedTask } from '../../src/db/claim-due-tasks.ts';
-
-let counter = 0;
-function task(over: Partial<ClaimedTask> = {}): ClaimedTask {
-  return {
-    taskId: `task-${++counter}`,
-    attempt: 1,
-    command: 'true',
-    queue: 'default',
-    lane: 'default',
-    priority: 0,
-    scheduledAtUs: 0,
-    dueAtMs: 0,
-    ...over,
-  };
-}
+import { claimed as task } from './support/claimed.ts';
 
 function takeAll(agenda: Agenda, lane = 'default'): ClaimedTask[] {
   const taken: ClaimedTask[] = [];
@@ -105,6 +93,120 @@ describe('Agenda', () => {
     expect(agenda.readyLanes()).toEqual([]);
     expect(agenda.takeReady('default')).toBeUndefined();
     expect(agenda.takeReady('gpu')).toBeUndefined();
+  });
+
+  test('holds back what has lapsed, ready or not, and nothing else', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            dueAtMs: fc.integer({ min: 0, max: 100 }),
+            giveUpAtMs: fc.option(fc.integer({ min: 0, max: 100 })),
+          }),
+        ),
+        fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 6 }),
+        (drawn, steps) => {
+          let now = 0;
+          const agenda = new Agenda(
+            () => now,
+            () => undefined,
+          );
+          const tasks = drawn.map((over) => task(over));
+          agenda.add(tasks);
+          const [sent, ended]: [ClaimedTask[], ClaimedTask[]] = [[], []];
+          for (const step of [...steps, 1_000]) {
+            now += step;
+            agenda.promote();
+            const lapsed = agenda.takeLapsed();
+            for (const got of lapsed) expect(got.giveUpAtMs).toBeLessThanOrEqual(now);
+            const batch = takeAll(agenda);
+            for (const got of batch) expect(got.giveUpAtMs ?? Infinity).toBeGreaterThan(now);
+            ended.push(...lapsed);
+            sent.push(...batch);
+          }
+          expect(new Set([...sent, ...ended])).toEqual(new Set(tasks));
+          expect(sent.length + ended.length).toBe(tasks.length);
+          expect(agenda.size).toBe(0);
+          expect(agenda.heldInLane('default')).toBe(0);
+        },
+      ),
+    );
+  });
+
+  test('says in time when a task lapses that nobody has a slot for', async () => {
+    const began = performance.now();
+    const now = () => performance.now() - began;
+    const lapsedAt = await new Promise<number>((resolve) => {
+      const agenda = new Agenda(now, () => {
+        if (agenda.takeLapsed().length > 0) resolve(now());
+      });
+      agenda.addDue([task({ giveUpAtMs: 40 }), task({ giveUpAtMs: 60_000 }), task()]);
+    });
+    expect(lapsedAt).toBeGreaterThanOrEqual(40);
+  });
+
+  test('does not wake again and again for what has lapsed and nobody takes', async () => {
+    let wakes = 0;
+    const began = performance.now();
+    const agenda = new Agenda(
+      () => performance.now() - began,
+      () => wakes++,
+    );
+    agenda.add([task({ giveUpAtMs: 5 }), task({ dueAtMs: 60 })]);
+    while (agenda.list().some(({ stage }) => stage === 'waiting'))
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(wakes).toBeLessThanOrEqual(3);
+    expect(agenda.takeLapsed()).toHaveLength(1);
+  });
+
+  test('plans anew what was brought forward, as the same attempt', () => {
+    const agenda = new Agenda(
+      () => 100,
+      () => undefined,
+    );
+    const far = task({ dueAtMs: 5_000, scheduledAtUs: 5_000_000, giveUpAtMs: 9_000 });
+    agenda.add([far]);
+    agenda.replan(far.taskId, 2, 50);
+    agenda.replan(far.taskId, 1, 5_000);
+    expect(agenda.hasReady).toBe(false);
+    agenda.replan(far.taskId, 1, 50.5);
+    expect(takeAll(agenda)).toEqual([{ ...far, dueAtMs: 50.5, scheduledAtUs: 50_500 }]);
+    expect(agenda.size).toBe(0);
+    agenda.replan(far.taskId, 1, 60);
+    expect(agenda.size).toBe(0);
+  });
+
+  test('does not keep what was sent long before it would have lapsed', async () => {
+    const agenda = new Agenda(
+      () => 0,
+      () => undefined,
+    );
+    const sent = Array.from({ length: 1_000 }, () => {
+      agenda.addDue([task({ giveUpAtMs: 1e9 })]);
+      return new WeakRef(agenda.takeReady('default')!);
+    });
+    // What a WeakRef was made of lives until the task that made it has ended.
+    await new Promise((resolve) => setImmediate(resolve));
+    setFlagsFromString('--expose-gc');
+    (runInNewContext('gc') as () => void)();
+    expect(sent.filter((ref) => ref.deref() !== undefined).length).toBeLessThan(200);
+  });
+
+  test('counts what is taken off and put back once', () => {
+    const agenda = new Agenda(
+      () => 1_000,
+      () => undefined,
+    );
+    agenda.add([task({ bytes: 10, giveUpAtMs: 9_000 }), task({ bytes: 5, dueAtMs: 5_000 })]);
+    expect(agenda.bytes).toBe(15);
+    for (let turn = 0; turn < 10_000; turn++) agenda.add(agenda.take(() => true));
+    expect(agenda.bytes).toBe(15);
+    expect(agenda.size).toBe(2);
+    expect(takeAll(agenda)).toHaveLength(1);
+    expect(agenda.bytes).toBe(5);
+    expect(agenda.clear()).toHaveLength(1);
+    expect(agenda.bytes).toBe(0);
   });
 
   test('serves the lane with the most urgent task first', () => {

@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
-import { cancelTask } from '../../src/db/cancel-task.ts';
-import { drainWorker } from '../../src/db/drain-worker.ts';
-import { getOutput } from '../../src/db/get-output.ts';
 import { storedTask } from '../support/tasks.ts';
 import { again, database, registered, startCoordinator, submit, until, worker } from './support/fixture.ts';
+import { written } from './support/scripted-worker.ts';
+
+/** All that attempts of a task have written. */
+async function storedOutput(id: string): Promise<string> {
+  const { rows } = await database.pool.query<{ data: Buffer }>(
+    'SELECT data FROM output_chunks WHERE task_id = $1 ORDER BY attempt, start_at',
+    [id],
+  );
+  return Buffer.concat(rows.map(({ data }) => data)).toString();
+}
 
 describe('a session', () => {
   test('from registration to a recorded and acknowledged result', async () => {
@@ -16,10 +23,11 @@ describe('a session', () => {
       leaseMs: 2000,
       heartbeatIntervalMs: 666,
       superseded: [],
+      outputWindowBytes: 262_144,
     });
     const id = await submit({ command: 'echo hi' });
     const [attempt] = await scripted.attempts(1);
-    expect(attempt).toMatchObject({ ref: { taskId: id, attempt: 1 }, command: 'echo hi', queue: 'default' });
+    expect(attempt).toMatchObject({ ref: { taskId: id, attempt: 1 }, run: { command: 'echo hi' }, queue: 'default' });
     scripted.reportStarted(attempt!.ref);
     await until(id, { state: 'running', worker_id: scripted.registration.workerId });
     scripted.reportFinished(attempt!.ref, 0, 'hi\n');
@@ -31,7 +39,7 @@ describe('a session', () => {
     const row = await storedTask(database.pool, id);
     expect(row).toMatchObject({ state: 'completed', exit_code: 0, reason: 'exited', attempt: 1 });
     expect(row.picked_at! <= row.started_at! && row.started_at! <= row.completed_at!).toBe(true);
-    expect((await getOutput(database.pool, id, null))?.stdout.kept.toString()).toBe('hi\n');
+    expect(await storedOutput(id)).toBe('hi\n');
   });
 
   test('acknowledges a heartbeat after renewing the lease', async () => {
@@ -84,22 +92,27 @@ describe('a session', () => {
           startedAgeUs: null,
           endedAgeUs: 9e15,
           result: { reason: 'exited', exitCode: 999, signal: null, error: 'a\0b' },
-          stdout: { head: Buffer.from([0xff, 0, 0xfe]), totalBytes: 0 },
-          stderr: { head: Buffer.alloc(0), totalBytes: 0 },
+          output: [{ ...written('does not add up'), segments: [-3, 1] }],
+          usage: { cpuMs: 9e18, peakMemoryBytes: 9e18 },
         },
       ],
     });
     expect(await scripted.next('acknowledge')).toMatchObject({ recorded: [attempt!.ref] });
-    expect(await until(id, { state: 'failed' })).toMatchObject({ reason: 'spawn_error', exit_code: null });
+    expect(await until(id, { state: 'failed' })).toMatchObject({
+      reason: 'spawn_error',
+      exit_code: null,
+      cpu_ms: null,
+    });
+    expect(await storedOutput(id)).toBe('');
   });
 
   test('records no start of what never started', async () => {
     const scripted = await registered(await startCoordinator());
     const id = await submit();
     const [attempt] = await scripted.attempts(1);
-    const nothing = { head: Buffer.alloc(0), totalBytes: 0 };
     const result = { reason: 'spawn_error', exitCode: null, signal: null, error: 'no such thing' } as const;
-    const report = { ref: attempt!.ref, startedAgeUs: null, endedAgeUs: 10, result, stdout: nothing, stderr: nothing };
+    const usage = { cpuMs: null, peakMemoryBytes: null };
+    const report = { ref: attempt!.ref, startedAgeUs: null, endedAgeUs: 10, result, output: [], usage };
     scripted.send({ kind: 'report', started: [], finished: [report] });
     await scripted.next('acknowledge');
     const row = await storedTask(database.pool, id);
@@ -177,29 +190,6 @@ describe('dispatching', () => {
     // Polling alone would have taken ten seconds.
     expect(rows[0]!.late_ms).toBeGreaterThanOrEqual(0);
     expect(rows[0]!.late_ms).toBeLessThan(5_000);
-  });
-
-  test('drops a claimed task that is cancelled before its instant', async () => {
-    const coordinator = await startCoordinator();
-    const scripted = await registered(coordinator);
-    const cancelled = await submit({ dueInMs: 1500 });
-    await until(cancelled, { state: 'picked' });
-    await cancelTask(database.pool, cancelled);
-    const next = await submit({ dueInMs: 1600 });
-    expect((await scripted.attempts(1))[0]!.ref.taskId).toBe(next);
-    expect(await storedTask(database.pool, cancelled)).toMatchObject({ state: 'cancelled', started_at: null });
-  });
-
-  test('stops a dispatched task that is cancelled before its start is recorded', async () => {
-    const coordinator = await startCoordinator();
-    const scripted = await registered(coordinator);
-    const id = await submit();
-    const [attempt] = await scripted.attempts(1);
-    await cancelTask(database.pool, id);
-    expect(await scripted.next('stop')).toEqual({ kind: 'stop', refs: [attempt!.ref] });
-    scripted.reportFinished(attempt!.ref);
-    expect(await scripted.next('acknowledge')).toMatchObject({ recorded: [], superseded: [attempt!.ref] });
-    expect(await storedTask(database.pool, id)).toMatchObject({ state: 'cancelled' });
   });
 
   test('gives way to a coordinator with free slots', async () => {
@@ -310,38 +300,5 @@ describe('losing and resuming', () => {
     scripted.reportFinished(attempt!.ref, 0);
     expect(await scripted.next('acknowledge')).toMatchObject({ recorded: [], superseded: [attempt!.ref] });
     expect(await storedTask(database.pool, id)).toMatchObject({ state: 'failed', exit_code: 3 });
-  });
-});
-
-describe('draining', () => {
-  test('is asked for by anyone, reaches the worker, and ends with its leaving', async () => {
-    const coordinator = await startCoordinator();
-    const scripted = await registered(coordinator, { slots: 2 });
-    await submit();
-    const [attempt] = await scripted.attempts(1);
-    expect(await drainWorker(database.pool, scripted.registration.workerId)).toBe(true);
-    await scripted.next('drain');
-    const later = await submit();
-    scripted.send({ kind: 'draining' });
-    scripted.reportFinished(attempt!.ref);
-    await scripted.next('acknowledge');
-    scripted.send({ kind: 'goodbye' });
-    expect(await scripted.ended).toMatchObject({ code: status.OK });
-    expect(scripted.pending('dispatch')).toEqual([]);
-    expect(await storedTask(database.pool, later)).toMatchObject({ state: 'scheduled', attempt: 0 });
-    expect((await database.pool.query('SELECT FROM workers')).rowCount).toBe(0);
-    expect(await drainWorker(database.pool, scripted.registration.workerId)).toBe(false);
-  });
-
-  test('gives back what crossed the goodbye on its way', async () => {
-    const coordinator = await startCoordinator();
-    const leaving = await registered(coordinator);
-    const id = await submit();
-    await leaving.attempts(1);
-    leaving.send({ kind: 'goodbye' });
-    await leaving.ended;
-    const next = await registered(coordinator);
-    expect((await next.attempts(1))[0]!.ref).toEqual({ taskId: id, attempt: 2 });
-    expect(await storedTask(database.pool, id)).toMatchObject({ lost_attempts: 0 });
   });
 });

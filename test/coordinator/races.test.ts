@@ -1,10 +1,12 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { storedTask } from '../support/tasks.ts';
+import { seedTask, storedTask } from '../support/tasks.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { untilBlocked } from '../db/support/blocked.ts';
 import { again, database, registered, startCoordinator, submit, until, worker } from './support/fixture.ts';
 
 /* Each of these lost a task, or ran one twice, before the order of two steps was put right. */
+
+const POLLS_LATE = { HYDRA_POLL_MS: '10000', HYDRA_LEASE_MS: '15000' };
 
 /** Fills the only slot of a new worker, and then claims a task ahead for it that is due before the slot is free. */
 async function withTaskInLine(env: Record<string, string> = {}) {
@@ -54,6 +56,35 @@ describe('a session', () => {
   });
 });
 
+describe('an attempt', () => {
+  test('that was sent to a process which died counts as lost when another one with its id comes', async () => {
+    const coordinator = await startCoordinator();
+    const before = await registered(coordinator, { workerId: 'phoenix' });
+    const id = await submit({ retryLost: false });
+    await before.attempts(1);
+    before.vanish();
+    for (;;) {
+      const after = worker(coordinator, { workerId: 'phoenix' });
+      const came = await after.register().then(
+        () => true,
+        () => false, // the id is in use
+      );
+      if (came) break;
+    }
+    expect(await until(id, { state: 'failed' })).toMatchObject({ attempt: 1, reason: 'worker_lost' });
+  });
+
+  test('whose start is recorded when its worker has already come back without it is lost', async () => {
+    const coordinator = await startCoordinator();
+    const scripted = await registered(coordinator);
+    const id = await submit({ dueInMs: 60_000 });
+    const sql = `UPDATE tasks SET state = 'running', attempt = 1, picked_at = now(), started_at = now(),
+      coordinator_id = $2, worker_id = $3 WHERE id = $1`;
+    await database.pool.query(sql, [id, coordinator.id, scripted.registration.workerId]);
+    await until(id, { state: 'scheduled', lost_attempts: 1 });
+  });
+});
+
 describe('a claim', () => {
   test('whose answer is lost is given up and claimed again', async () => {
     const proxy = new TcpProxy(new URL(database.url));
@@ -97,6 +128,36 @@ describe('a claim', () => {
     holder.reportStarted(attempt!.ref);
     await until(inLine, { state: 'running', worker_id: holder.registration.workerId });
     expect(sent()).toEqual([]);
+  });
+
+  test('that falls due with every slot taken is offered to others soon, however far the next poll is', async () => {
+    const [first, second] = [await startCoordinator(POLLS_LATE), await startCoordinator(POLLS_LATE)];
+    const busy = await registered(first, { slots: 2 });
+    await Promise.all([submit(), submit()]);
+    await busy.attempts(2);
+    // There is room for another one ahead, so that this coordinator does not look again when a slot may be free.
+    const id = await submit({ dueInMs: 1_500 });
+    await until(id, { state: 'picked', coordinator_id: first.id });
+    const idle = await registered(second);
+    const [attempt] = await idle.attempts(1);
+    expect(attempt!.ref.taskId).toBe(id);
+    expect(attempt!.lateUs).toBeLessThan(4_000_000);
+  });
+
+  test('ahead of time is not made while what is claimed takes much memory, and due tasks do not wait for that', async () => {
+    await Promise.all(Array.from({ length: 40 }, () => seedTask(database.pool, { dueInMs: 20_000 })));
+    await database.pool.query('UPDATE tasks SET run_bytes = $1', [4 * 1024 * 1024]);
+    const scripted = await registered(await startCoordinator(), { slots: 100 });
+    const small = await submit({ dueInMs: 200 });
+    expect((await scripted.attempts(1))[0]!.ref.taskId).toBe(small);
+    const claimed = async () => {
+      const { rows } = await database.pool.query<{ id: string }>(`SELECT id FROM tasks WHERE state = 'picked'`);
+      return rows.filter(({ id }) => id !== small).length;
+    };
+    while ((await claimed()) < 16) await new Promise((resolve) => setTimeout(resolve, 10));
+    const due = await submit();
+    expect((await scripted.attempts(1))[0]!.ref.taskId).toBe(due);
+    expect(await claimed()).toBe(17);
   });
 
   test('behind a full look-ahead starts at its instant', async () => {

@@ -9,6 +9,7 @@ import {
 } from '../../src/rpc/codec.ts';
 import { services } from '../../src/rpc/load-proto.ts';
 import type { FromCoordinator, FromWorker } from '../../src/rpc/messages.ts';
+import { attempt, labels, ref, refs, text, uint32, uint53 } from './support/arbitraries.ts';
 
 const { Session } = services().Coordinator.service;
 
@@ -18,20 +19,17 @@ const throughWorker = (message: FromWorker) =>
 const throughCoordinator = (message: FromCoordinator) =>
   decodeFromCoordinator(Session.responseDeserialize(Session.responseSerialize(encodeFromCoordinator(message))));
 
-const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
-/** Of the wire's 64 bits, what a number of JavaScript holds exactly. */
-const uint53 = fc.maxSafeNat();
-const int53 = fc.maxSafeInteger();
-const text = fc.string({ unit: 'grapheme' });
-const ref = fc.record({ taskId: fc.oneof(fc.uuid(), text), attempt: uint32 });
-const refs = fc.array(ref, { maxLength: 5 });
-const output = fc.record({
-  head: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
-  totalBytes: uint53,
+/** Over the wire each piece says of which attempt it is, within a result too. */
+const chunk = fc.record({
+  ref,
+  start: uint53,
+  data: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+  segments: fc.array(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), { maxLength: 4 }),
+  stdoutEnd: uint53,
+  stderrEnd: uint53,
+  replacesFrom: fc.option(uint53),
 });
-const labels = fc
-  .dictionary(text, text, { maxKeys: 4, noNullPrototype: true })
-  .filter((all) => !Object.hasOwn(all, '__proto__'));
+const usage = fc.record({ cpuMs: fc.option(uint53), peakMemoryBytes: fc.option(uint53) });
 
 const fromWorker: fc.Arbitrary<FromWorker> = fc.oneof(
   fc.record({
@@ -65,12 +63,13 @@ const fromWorker: fc.Arbitrary<FromWorker> = fc.oneof(
           signal: fc.option(fc.constantFrom('SIGKILL', 'SIGTERM')),
           error: fc.option(fc.string({ unit: 'grapheme', minLength: 1 })),
         }),
-        stdout: output,
-        stderr: output,
+        output: fc.constant([]),
+        usage,
       }),
       { maxLength: 4 },
     ),
   }),
+  fc.record({ kind: fc.constant('output' as const), chunks: fc.array(chunk, { maxLength: 4 }) }),
   fc.constantFrom<FromWorker>({ kind: 'draining' }, { kind: 'goodbye' }, { kind: 'unknown' }),
 );
 
@@ -82,15 +81,23 @@ const fromCoordinator: fc.Arbitrary<FromCoordinator> = fc.oneof(
     leaseMs: uint32,
     heartbeatIntervalMs: uint32,
     superseded: refs,
+    outputWindowBytes: uint53,
   }),
   fc.record({ kind: fc.constant('heartbeat_ack' as const), sequence: uint53, renewed: fc.boolean() }),
   fc.record({
     kind: fc.constant('dispatch' as const),
-    attempts: fc.array(fc.record({ ref, command: text, queue: text, scheduledAtUs: int53 }), { maxLength: 4 }),
+    attempts: fc.array(attempt, { maxLength: 4 }),
   }),
   fc.record({ kind: fc.constant('acknowledge' as const), recorded: refs, superseded: refs }),
   fc.record({ kind: fc.constant('stop' as const), refs }),
-  fc.constantFrom<FromCoordinator>({ kind: 'drain' }, { kind: 'unknown' }),
+  fc.record({ kind: fc.constant('cancel' as const), refs }),
+  fc.record({ kind: fc.constant('drain' as const), timeoutMs: fc.option(uint53) }),
+  fc.record({
+    kind: fc.constant('output_ack' as const),
+    stored: fc.array(fc.record({ ref, start: uint53 }), { maxLength: 4 }),
+    superseded: refs,
+  }),
+  fc.constant<FromCoordinator>({ kind: 'unknown' }),
 );
 
 describe('over the wire and back nothing changes', () => {
@@ -111,6 +118,22 @@ describe('over the wire and back nothing changes', () => {
   });
 });
 
+describe('what a result says of its output', () => {
+  test('is of the attempt that it ends', () => {
+    fc.assert(
+      fc.property(ref, fc.array(chunk, { minLength: 1, maxLength: 4 }), (of, output) => {
+        const result = { reason: 'exited', exitCode: 0, signal: null, error: null } as const;
+        const report = { ref: of, startedAgeUs: 1, endedAgeUs: 0, result, usage: { cpuMs: null, peakMemoryBytes: 0 } };
+        expect(throughWorker({ kind: 'report', started: [], finished: [{ ...report, output }] })).toEqual({
+          kind: 'report',
+          started: [],
+          finished: [{ ...report, output: output.map((piece) => ({ ...piece, ref: of })) }],
+        });
+      }),
+    );
+  });
+});
+
 describe('what a newer or careless peer sends', () => {
   /** The bytes of a field with a number that no version has yet: tag (number 1000, varint) and value 1. */
   const NEWER_FIELD = Buffer.from([0xc0, 0x3e, 0x01]);
@@ -124,7 +147,6 @@ describe('what a newer or careless peer sends', () => {
 
   test('parts that are not set have the value that means none', () => {
     const report = Session.requestSerialize({ report: { started: [{}], finished: [{}] } });
-    const output = { head: Buffer.alloc(0), totalBytes: 0 };
     expect(decodeFromWorker(Session.requestDeserialize(report))).toEqual({
       kind: 'report',
       started: [{ ref: { taskId: '', attempt: 0 }, startedAgeUs: 0 }],
@@ -134,10 +156,36 @@ describe('what a newer or careless peer sends', () => {
           startedAgeUs: null,
           endedAgeUs: 0,
           result: { reason: 'spawn_error', exitCode: null, signal: null, error: null },
-          stdout: output,
-          stderr: output,
+          output: [],
+          usage: { cpuMs: null, peakMemoryBytes: null },
         },
       ],
+    });
+    const dispatch = Session.responseSerialize({ dispatch: { attempts: [{}] } });
+    expect(decodeFromCoordinator(Session.responseDeserialize(dispatch))).toEqual({
+      kind: 'dispatch',
+      attempts: [
+        {
+          ref: { taskId: '', attempt: 0 },
+          queue: '',
+          scheduledAtUs: 0,
+          lateUs: 0,
+          run: { command: '', argv: null, options: {}, secretEnv: {}, hasStdin: false },
+          totalTimeoutLeftMs: null,
+        },
+      ],
+    });
+    expect(decodeFromCoordinator(Session.responseDeserialize(Session.responseSerialize({ drain: {} })))).toEqual({
+      kind: 'drain',
+      timeoutMs: null,
+    });
+  });
+
+  test('a signal that this version does not know is left to its default', () => {
+    const options = { stop_signal: 'SIGNEWER', warn_signal: 'SIGUSR1' };
+    const bytes = Session.responseSerialize({ dispatch: { attempts: [{ command: 'true', options }] } });
+    expect(decodeFromCoordinator(Session.responseDeserialize(bytes))).toMatchObject({
+      attempts: [{ run: { options: { warn_signal: 'SIGUSR1' } } }],
     });
   });
 

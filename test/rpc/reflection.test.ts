@@ -97,6 +97,9 @@ describe.each(['v1', 'v1alpha'] as const)('server reflection %s', (version) => {
           const found = scopes.map((scope) => `${scope}.${field.typeName ?? ''}`).find((full) => names.has(full));
           expect(found, `${name}.${field.name ?? ''} is of an unknown type ${field.typeName}`).toBeDefined();
         }
+        for (const { start = 0, end = 0 } of message.reservedRange ?? []) {
+          expect(end, `reserved numbers of ${name}`).toBeGreaterThan(start);
+        }
         for (const entry of entries) {
           const field = message.field?.find((candidate) => candidate.typeName === entry.name);
           expect(entry.name?.toLowerCase()).toBe(`${field?.name?.replaceAll('_', '') ?? ''}entry`);

@@ -6,6 +6,10 @@ export class TcpProxy {
   readonly #sockets = new Set<Socket>();
   /** Looks at what clients send; `true` breaks the connection when the answer to it comes. */
   #breakAnswerTo: ((sent: string) => boolean) | null = null;
+  /** The same; `true` holds the answer back until it is let go. */
+  #holdAnswerTo: ((sent: string) => boolean) | null = null;
+  #held: Socket | null = null;
+  #watcher: ((sent: string) => void) | null = null;
 
   constructor(private readonly target: URL) {
     this.#server = createServer((client) => this.#join(client));
@@ -30,6 +34,21 @@ export class TcpProxy {
     this.#breakAnswerTo = matches;
   }
 
+  /** PostgreSQL gets the first thing sent that `matches`; its answer waits for {@link letGo}. */
+  holdAnswerTo(matches: (sent: string) => boolean): void {
+    this.#holdAnswerTo = matches;
+  }
+
+  /** Shows all that clients send. */
+  watch(watcher: (sent: string) => void): void {
+    this.#watcher = watcher;
+  }
+
+  letGo(): void {
+    this.#held?.resume();
+    this.#held = null;
+  }
+
   #join(client: Socket): void {
     const server = connect(Number(this.target.port), this.target.hostname);
     let broken = false;
@@ -45,9 +64,14 @@ export class TcpProxy {
       socket.on('close', close);
     }
     client.on('data', (chunk) => {
+      this.#watcher?.(chunk.toString('latin1'));
       if (this.#breakAnswerTo?.(chunk.toString('latin1')) === true) {
         this.#breakAnswerTo = null;
         broken = true;
+      }
+      if (this.#holdAnswerTo?.(chunk.toString('latin1')) === true) {
+        this.#holdAnswerTo = null;
+        this.#held = server.pause();
       }
       server.write(chunk);
     });

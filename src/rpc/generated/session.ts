@@ -5,6 +5,8 @@ import type { Acknowledge as _hydra_v1_Acknowledge, Acknowledge__Output as _hydr
 import type { Attempt as _hydra_v1_Attempt, Attempt__Output as _hydra_v1_Attempt__Output } from './hydra/v1/Attempt.ts';
 import type { AttemptInHand as _hydra_v1_AttemptInHand, AttemptInHand__Output as _hydra_v1_AttemptInHand__Output } from './hydra/v1/AttemptInHand.ts';
 import type { AttemptRef as _hydra_v1_AttemptRef, AttemptRef__Output as _hydra_v1_AttemptRef__Output } from './hydra/v1/AttemptRef.ts';
+import type { Cancel as _hydra_v1_Cancel, Cancel__Output as _hydra_v1_Cancel__Output } from './hydra/v1/Cancel.ts';
+import type { ChunkRef as _hydra_v1_ChunkRef, ChunkRef__Output as _hydra_v1_ChunkRef__Output } from './hydra/v1/ChunkRef.ts';
 import type { CoordinatorClient as _hydra_v1_CoordinatorClient, CoordinatorDefinition as _hydra_v1_CoordinatorDefinition } from './hydra/v1/Coordinator.ts';
 import type { CoordinatorMessage as _hydra_v1_CoordinatorMessage, CoordinatorMessage__Output as _hydra_v1_CoordinatorMessage__Output } from './hydra/v1/CoordinatorMessage.ts';
 import type { Dispatch as _hydra_v1_Dispatch, Dispatch__Output as _hydra_v1_Dispatch__Output } from './hydra/v1/Dispatch.ts';
@@ -14,11 +16,17 @@ import type { Finished as _hydra_v1_Finished, Finished__Output as _hydra_v1_Fini
 import type { Goodbye as _hydra_v1_Goodbye, Goodbye__Output as _hydra_v1_Goodbye__Output } from './hydra/v1/Goodbye.ts';
 import type { Heartbeat as _hydra_v1_Heartbeat, Heartbeat__Output as _hydra_v1_Heartbeat__Output } from './hydra/v1/Heartbeat.ts';
 import type { HeartbeatAck as _hydra_v1_HeartbeatAck, HeartbeatAck__Output as _hydra_v1_HeartbeatAck__Output } from './hydra/v1/HeartbeatAck.ts';
-import type { Output as _hydra_v1_Output, Output__Output as _hydra_v1_Output__Output } from './hydra/v1/Output.ts';
+import type { Limits as _hydra_v1_Limits, Limits__Output as _hydra_v1_Limits__Output } from './hydra/v1/Limits.ts';
+import type { OutputAck as _hydra_v1_OutputAck, OutputAck__Output as _hydra_v1_OutputAck__Output } from './hydra/v1/OutputAck.ts';
+import type { OutputChunk as _hydra_v1_OutputChunk, OutputChunk__Output as _hydra_v1_OutputChunk__Output } from './hydra/v1/OutputChunk.ts';
+import type { OutputFrame as _hydra_v1_OutputFrame, OutputFrame__Output as _hydra_v1_OutputFrame__Output } from './hydra/v1/OutputFrame.ts';
 import type { Register as _hydra_v1_Register, Register__Output as _hydra_v1_Register__Output } from './hydra/v1/Register.ts';
 import type { Registered as _hydra_v1_Registered, Registered__Output as _hydra_v1_Registered__Output } from './hydra/v1/Registered.ts';
 import type { Report as _hydra_v1_Report, Report__Output as _hydra_v1_Report__Output } from './hydra/v1/Report.ts';
+import type { RunOptions as _hydra_v1_RunOptions, RunOptions__Output as _hydra_v1_RunOptions__Output } from './hydra/v1/RunOptions.ts';
 import type { Started as _hydra_v1_Started, Started__Output as _hydra_v1_Started__Output } from './hydra/v1/Started.ts';
+import type { StdinPiece as _hydra_v1_StdinPiece, StdinPiece__Output as _hydra_v1_StdinPiece__Output } from './hydra/v1/StdinPiece.ts';
+import type { StdinRequest as _hydra_v1_StdinRequest, StdinRequest__Output as _hydra_v1_StdinRequest__Output } from './hydra/v1/StdinRequest.ts';
 import type { Stop as _hydra_v1_Stop, Stop__Output as _hydra_v1_Stop__Output } from './hydra/v1/Stop.ts';
 import type { WorkerMessage as _hydra_v1_WorkerMessage, WorkerMessage__Output as _hydra_v1_WorkerMessage__Output } from './hydra/v1/WorkerMessage.ts';
 
@@ -33,6 +41,8 @@ export interface ProtoGrpcType {
       Attempt: MessageTypeDefinition<_hydra_v1_Attempt, _hydra_v1_Attempt__Output>
       AttemptInHand: MessageTypeDefinition<_hydra_v1_AttemptInHand, _hydra_v1_AttemptInHand__Output>
       AttemptRef: MessageTypeDefinition<_hydra_v1_AttemptRef, _hydra_v1_AttemptRef__Output>
+      Cancel: MessageTypeDefinition<_hydra_v1_Cancel, _hydra_v1_Cancel__Output>
+      ChunkRef: MessageTypeDefinition<_hydra_v1_ChunkRef, _hydra_v1_ChunkRef__Output>
       /**
        * The wire between workers and coordinators.
        * 
@@ -52,12 +62,18 @@ export interface ProtoGrpcType {
       Goodbye: MessageTypeDefinition<_hydra_v1_Goodbye, _hydra_v1_Goodbye__Output>
       Heartbeat: MessageTypeDefinition<_hydra_v1_Heartbeat, _hydra_v1_Heartbeat__Output>
       HeartbeatAck: MessageTypeDefinition<_hydra_v1_HeartbeatAck, _hydra_v1_HeartbeatAck__Output>
-      Output: MessageTypeDefinition<_hydra_v1_Output, _hydra_v1_Output__Output>
+      Limits: MessageTypeDefinition<_hydra_v1_Limits, _hydra_v1_Limits__Output>
+      OutputAck: MessageTypeDefinition<_hydra_v1_OutputAck, _hydra_v1_OutputAck__Output>
+      OutputChunk: MessageTypeDefinition<_hydra_v1_OutputChunk, _hydra_v1_OutputChunk__Output>
+      OutputFrame: MessageTypeDefinition<_hydra_v1_OutputFrame, _hydra_v1_OutputFrame__Output>
       Reason: EnumTypeDefinition
       Register: MessageTypeDefinition<_hydra_v1_Register, _hydra_v1_Register__Output>
       Registered: MessageTypeDefinition<_hydra_v1_Registered, _hydra_v1_Registered__Output>
       Report: MessageTypeDefinition<_hydra_v1_Report, _hydra_v1_Report__Output>
+      RunOptions: MessageTypeDefinition<_hydra_v1_RunOptions, _hydra_v1_RunOptions__Output>
       Started: MessageTypeDefinition<_hydra_v1_Started, _hydra_v1_Started__Output>
+      StdinPiece: MessageTypeDefinition<_hydra_v1_StdinPiece, _hydra_v1_StdinPiece__Output>
+      StdinRequest: MessageTypeDefinition<_hydra_v1_StdinRequest, _hydra_v1_StdinRequest__Output>
       Stop: MessageTypeDefinition<_hydra_v1_Stop, _hydra_v1_Stop__Output>
       WorkerMessage: MessageTypeDefinition<_hydra_v1_WorkerMessage, _hydra_v1_WorkerMessage__Output>
     }

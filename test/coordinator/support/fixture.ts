@@ -2,6 +2,8 @@ import { afterEach, beforeEach } from 'vitest';
 import { readCoordinatorConfig } from '../../../src/coordinator/config.ts';
 import { Coordinator } from '../../../src/coordinator/coordinator.ts';
 import { DUE_CHANNEL } from '../../../src/db/channels.ts';
+import { insertTasks } from '../../../src/db/insert-tasks.ts';
+import { normaliseTask } from '../../../src/domain/task-input.ts';
 import type { AttemptInHand, Registration } from '../../../src/rpc/messages.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -14,12 +16,14 @@ import { ScriptedWorker } from './scripted-worker.ts';
 export let database: TestDatabase;
 const coordinators: Coordinator[] = [];
 const workers: ScriptedWorker[] = [];
+const callers: (() => void)[] = [];
 
 beforeEach(async () => {
   database = await createTestDatabase();
 });
 afterEach(async () => {
   for (const worker of workers.splice(0)) worker.vanish();
+  for (const hangUp of callers.splice(0)) hangUp();
   await Promise.all(coordinators.splice(0).map((coordinator) => coordinator.stop()));
   await database.close();
 });
@@ -37,6 +41,11 @@ export async function startCoordinator(env: Record<string, string> = {}): Promis
   coordinators.push(coordinator);
   await coordinator.start();
   return coordinator;
+}
+
+/** Called when the test ends, before coordinators are stopped, which wait for calls that are open. */
+export function beforeStop(hangUp: () => void): void {
+  callers.push(hangUp);
 }
 
 /** Connects, and is disconnected when the test ends. */
@@ -73,6 +82,21 @@ export async function submit(seed: TaskSeed = {}): Promise<string> {
   const id = await seedTask(database.pool, seed);
   await database.pool.query(`NOTIFY ${DUE_CHANNEL}`);
   return id;
+}
+
+/** Submits what the API would take, and says so. */
+export async function submitInput(input: Record<string, unknown>): Promise<string> {
+  const parsed = normaliseTask({ command: 'true', ...input });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+  const [inserted] = await insertTasks(database.pool, [parsed.task]);
+  // Not every insert does: what is due later is found by polling.
+  await database.pool.query(`NOTIFY ${DUE_CHANNEL}`);
+  return inserted!.id;
+}
+
+/** An instant of the API. */
+export function inMs(ms: number): string {
+  return new Date(Date.now() + ms).toISOString();
 }
 
 /** Looks again until the row is as expected; the test's own limit bounds it. */

@@ -1,22 +1,34 @@
 import { randomUUID } from 'node:crypto';
-import { credentials, type ClientDuplexStream, type StatusObject } from '@grpc/grpc-js';
+import { credentials, type ClientDuplexStream, type ClientReadableStream, type StatusObject } from '@grpc/grpc-js';
+import type { OutputPiece } from '../../../src/domain/output.ts';
+import type { AttemptResult } from '../../../src/domain/task-state.ts';
 import { decodeFromCoordinator, encodeFromWorker } from '../../../src/rpc/codec.ts';
 import type { CoordinatorMessage__Output } from '../../../src/rpc/generated/hydra/v1/CoordinatorMessage.ts';
+import type { StdinPiece__Output } from '../../../src/rpc/generated/hydra/v1/StdinPiece.ts';
 import type { WorkerMessage } from '../../../src/rpc/generated/hydra/v1/WorkerMessage.ts';
 import { services } from '../../../src/rpc/load-proto.ts';
 import type {
   Attempt,
   AttemptInHand,
   AttemptRef,
+  FinishedReport,
   FromCoordinator,
   FromWorker,
   Registration,
 } from '../../../src/rpc/messages.ts';
+import { encodeRef } from '../../../src/rpc/ref-codec.ts';
 
 type Kind = FromCoordinator['kind'];
 type Of<K extends Kind> = Extract<FromCoordinator, { kind: K }>;
 
-const NOTHING = { head: Buffer.alloc(0), totalBytes: 0 };
+/** How an attempt ended, where a test does not say. */
+const EXITED: AttemptResult = { reason: 'exited', exitCode: 0, signal: null, error: null };
+
+/** All that a command wrote, on its standard output. */
+export function written(text: string): OutputPiece {
+  const data = Buffer.from(text);
+  return { start: 0, data, segments: [data.length], stdoutEnd: data.length, stderrEnd: 0, replacesFrom: null };
+}
 
 /** Speaks the worker's side of the real protocol, word by word as a test tells it to. */
 export class ScriptedWorker {
@@ -115,21 +127,25 @@ export class ScriptedWorker {
   }
 
   reportFinished(ref: AttemptRef, exitCode = 0, stdout = ''): void {
-    const head = Buffer.from(stdout);
-    this.send({
-      kind: 'report',
-      started: [],
-      finished: [
-        {
-          ref,
-          startedAgeUs: 2_000,
-          endedAgeUs: 1_000,
-          result: { reason: 'exited', exitCode, signal: null, error: null },
-          stdout: { head, totalBytes: head.length },
-          stderr: NOTHING,
-        },
-      ],
-    });
+    this.reportEnd(ref, { exitCode }, stdout === '' ? [] : [written(stdout)]);
+  }
+
+  /** Reports an end of any kind, such as that of a command that was cancelled. */
+  reportEnd(ref: AttemptRef, result: Partial<AttemptResult>, output: readonly OutputPiece[] = []): void {
+    const report: FinishedReport = {
+      ref,
+      startedAgeUs: 2_000,
+      endedAgeUs: 1_000,
+      result: { ...EXITED, ...result },
+      output,
+      usage: { cpuMs: 5, peakMemoryBytes: 1_000_000 },
+    };
+    this.send({ kind: 'report', started: [], finished: [report] });
+  }
+
+  /** What the command of an attempt reads; the test reads it from the stream. */
+  stdin(ref: AttemptRef, offset = 0): ClientReadableStream<StdinPiece__Output> {
+    return this.#client.Stdin({ ref: encodeRef(ref), offset });
   }
 
   #beat(): void {

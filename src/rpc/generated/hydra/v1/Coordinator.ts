@@ -3,6 +3,8 @@
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
 import type { CoordinatorMessage as _hydra_v1_CoordinatorMessage, CoordinatorMessage__Output as _hydra_v1_CoordinatorMessage__Output } from '../../hydra/v1/CoordinatorMessage.ts';
+import type { StdinPiece as _hydra_v1_StdinPiece, StdinPiece__Output as _hydra_v1_StdinPiece__Output } from '../../hydra/v1/StdinPiece.ts';
+import type { StdinRequest as _hydra_v1_StdinRequest, StdinRequest__Output as _hydra_v1_StdinRequest__Output } from '../../hydra/v1/StdinRequest.ts';
 import type { WorkerMessage as _hydra_v1_WorkerMessage, WorkerMessage__Output as _hydra_v1_WorkerMessage__Output } from '../../hydra/v1/WorkerMessage.ts';
 
 /**
@@ -39,6 +41,19 @@ export interface CoordinatorClient extends grpc.Client {
   session(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
   session(options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
   
+  /**
+   * What the command of an attempt reads from its standard input, from `offset` on. Flow control of gRPC makes it as
+   * fast as the command reads. FAILED_PRECONDITION: the attempt is not the task's current one.
+   */
+  Stdin(argument: _hydra_v1_StdinRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_hydra_v1_StdinPiece__Output>;
+  Stdin(argument: _hydra_v1_StdinRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_hydra_v1_StdinPiece__Output>;
+  /**
+   * What the command of an attempt reads from its standard input, from `offset` on. Flow control of gRPC makes it as
+   * fast as the command reads. FAILED_PRECONDITION: the attempt is not the task's current one.
+   */
+  stdin(argument: _hydra_v1_StdinRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_hydra_v1_StdinPiece__Output>;
+  stdin(argument: _hydra_v1_StdinRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_hydra_v1_StdinPiece__Output>;
+  
 }
 
 /**
@@ -63,8 +78,15 @@ export interface CoordinatorHandlers extends grpc.UntypedServiceImplementation {
    */
   Session: grpc.handleBidiStreamingCall<_hydra_v1_WorkerMessage__Output, _hydra_v1_CoordinatorMessage>;
   
+  /**
+   * What the command of an attempt reads from its standard input, from `offset` on. Flow control of gRPC makes it as
+   * fast as the command reads. FAILED_PRECONDITION: the attempt is not the task's current one.
+   */
+  Stdin: grpc.handleServerStreamingCall<_hydra_v1_StdinRequest__Output, _hydra_v1_StdinPiece>;
+  
 }
 
 export interface CoordinatorDefinition extends grpc.ServiceDefinition {
   Session: MethodDefinition<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage, _hydra_v1_WorkerMessage__Output, _hydra_v1_CoordinatorMessage__Output>
+  Stdin: MethodDefinition<_hydra_v1_StdinRequest, _hydra_v1_StdinPiece, _hydra_v1_StdinRequest__Output, _hydra_v1_StdinPiece__Output>
 }

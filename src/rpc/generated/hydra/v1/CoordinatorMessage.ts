@@ -6,6 +6,8 @@ import type { Dispatch as _hydra_v1_Dispatch, Dispatch__Output as _hydra_v1_Disp
 import type { Acknowledge as _hydra_v1_Acknowledge, Acknowledge__Output as _hydra_v1_Acknowledge__Output } from '../../hydra/v1/Acknowledge.ts';
 import type { Stop as _hydra_v1_Stop, Stop__Output as _hydra_v1_Stop__Output } from '../../hydra/v1/Stop.ts';
 import type { Drain as _hydra_v1_Drain, Drain__Output as _hydra_v1_Drain__Output } from '../../hydra/v1/Drain.ts';
+import type { OutputAck as _hydra_v1_OutputAck, OutputAck__Output as _hydra_v1_OutputAck__Output } from '../../hydra/v1/OutputAck.ts';
+import type { Cancel as _hydra_v1_Cancel, Cancel__Output as _hydra_v1_Cancel__Output } from '../../hydra/v1/Cancel.ts';
 
 /**
  * What a coordinator says.
@@ -17,7 +19,9 @@ export interface CoordinatorMessage {
   'acknowledge'?: (_hydra_v1_Acknowledge | null);
   'stop'?: (_hydra_v1_Stop | null);
   'drain'?: (_hydra_v1_Drain | null);
-  'payload'?: "registered"|"heartbeat_ack"|"dispatch"|"acknowledge"|"stop"|"drain";
+  'output_ack'?: (_hydra_v1_OutputAck | null);
+  'cancel'?: (_hydra_v1_Cancel | null);
+  'payload'?: "registered"|"heartbeat_ack"|"dispatch"|"acknowledge"|"stop"|"drain"|"output_ack"|"cancel";
 }
 
 /**
@@ -30,5 +34,7 @@ export interface CoordinatorMessage__Output {
   'acknowledge'?: (_hydra_v1_Acknowledge__Output | null);
   'stop'?: (_hydra_v1_Stop__Output | null);
   'drain'?: (_hydra_v1_Drain__Output | null);
-  'payload'?: "registered"|"heartbeat_ack"|"dispatch"|"acknowledge"|"stop"|"drain";
+  'output_ack'?: (_hydra_v1_OutputAck__Output | null);
+  'cancel'?: (_hydra_v1_Cancel__Output | null);
+  'payload'?: "registered"|"heartbeat_ack"|"dispatch"|"acknowledge"|"stop"|"drain"|"output_ack"|"cancel";
 }

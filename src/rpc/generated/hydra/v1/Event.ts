@@ -9,7 +9,7 @@ export interface Event {
   'attempt'?: (number);
   'worker_id'?: (string);
   /**
-   * With TASK_ENDED.
+   * With TASK_ENDED and TASK_LOST.
    */
   'state'?: (string);
   'reason'?: (string);
@@ -30,7 +30,7 @@ export interface Event__Output {
   'attempt': (number);
   'worker_id': (string);
   /**
-   * With TASK_ENDED.
+   * With TASK_ENDED and TASK_LOST.
    */
   'state': (string);
   'reason': (string);

@@ -16,7 +16,8 @@ export const EventKind = {
    */
   TASK_ENDED: 'TASK_ENDED',
   /**
-   * Went back to the queue because its worker or coordinator was lost.
+   * An attempt was lost with its worker or coordinator, or was handed back by a worker that had to leave. See state:
+   * the task went back to the queue (scheduled), or has ended.
    */
   TASK_LOST: 'TASK_LOST',
   /**
@@ -37,6 +38,14 @@ export const EventKind = {
    * Its lease ended.
    */
   WORKER_LOST: 'WORKER_LOST',
+  /**
+   * An attempt failed and is followed by another: see reason, exit_code and signal.
+   */
+  TASK_RETRYING: 'TASK_RETRYING',
+  /**
+   * Its worker was told to stop it.
+   */
+  TASK_CANCELLING: 'TASK_CANCELLING',
 } as const;
 
 export type EventKind =
@@ -60,7 +69,8 @@ export type EventKind =
   | 'TASK_ENDED'
   | 4
   /**
-   * Went back to the queue because its worker or coordinator was lost.
+   * An attempt was lost with its worker or coordinator, or was handed back by a worker that had to leave. See state:
+   * the task went back to the queue (scheduled), or has ended.
    */
   | 'TASK_LOST'
   | 5
@@ -88,5 +98,15 @@ export type EventKind =
    */
   | 'WORKER_LOST'
   | 11
+  /**
+   * An attempt failed and is followed by another: see reason, exit_code and signal.
+   */
+  | 'TASK_RETRYING'
+  | 12
+  /**
+   * Its worker was told to stop it.
+   */
+  | 'TASK_CANCELLING'
+  | 13
 
 export type EventKind__Output = typeof EventKind[keyof typeof EventKind]

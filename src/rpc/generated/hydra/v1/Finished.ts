@@ -2,7 +2,7 @@
 
 import type { AttemptRef as _hydra_v1_AttemptRef, AttemptRef__Output as _hydra_v1_AttemptRef__Output } from '../../hydra/v1/AttemptRef.ts';
 import type { Reason as _hydra_v1_Reason, Reason__Output as _hydra_v1_Reason__Output } from '../../hydra/v1/Reason.ts';
-import type { Output as _hydra_v1_Output, Output__Output as _hydra_v1_Output__Output } from '../../hydra/v1/Output.ts';
+import type { OutputChunk as _hydra_v1_OutputChunk, OutputChunk__Output as _hydra_v1_OutputChunk__Output } from '../../hydra/v1/OutputChunk.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Finished {
@@ -28,11 +28,23 @@ export interface Finished {
    * A sentence for people, when there is something to say beyond the reason.
    */
   'error'?: (string);
-  'stdout'?: (_hydra_v1_Output | null);
-  'stderr'?: (_hydra_v1_Output | null);
+  /**
+   * The last of the output, when it is little and was not sent before. All that was sent before is acknowledged.
+   */
+  'output'?: (_hydra_v1_OutputChunk)[];
+  /**
+   * Processor time of all processes of the attempt; not set: not measured.
+   */
+  'cpu_ms'?: (number | string | Long);
+  /**
+   * Most memory that they had at one time; not set: not measured.
+   */
+  'peak_memory_bytes'?: (number | string | Long);
   '_started_age_us'?: "started_age_us";
   '_exit_code'?: "exit_code";
   '_signal'?: "signal";
+  '_cpu_ms'?: "cpu_ms";
+  '_peak_memory_bytes'?: "peak_memory_bytes";
 }
 
 export interface Finished__Output {
@@ -58,9 +70,21 @@ export interface Finished__Output {
    * A sentence for people, when there is something to say beyond the reason.
    */
   'error': (string);
-  'stdout': (_hydra_v1_Output__Output | null);
-  'stderr': (_hydra_v1_Output__Output | null);
+  /**
+   * The last of the output, when it is little and was not sent before. All that was sent before is acknowledged.
+   */
+  'output': (_hydra_v1_OutputChunk__Output)[];
+  /**
+   * Processor time of all processes of the attempt; not set: not measured.
+   */
+  'cpu_ms'?: (number);
+  /**
+   * Most memory that they had at one time; not set: not measured.
+   */
+  'peak_memory_bytes'?: (number);
   '_started_age_us'?: "started_age_us";
   '_exit_code'?: "exit_code";
   '_signal'?: "signal";
+  '_cpu_ms'?: "cpu_ms";
+  '_peak_memory_bytes'?: "peak_memory_bytes";
 }

@@ -14,6 +14,10 @@ export interface InHand {
    * Set once dispatched.
    */
   'worker_id'?: (string);
+  /**
+   * True: the worker was told to stop it.
+   */
+  'cancelling'?: (boolean);
 }
 
 export interface InHand__Output {
@@ -29,4 +33,8 @@ export interface InHand__Output {
    * Set once dispatched.
    */
   'worker_id': (string);
+  /**
+   * True: the worker was told to stop it.
+   */
+  'cancelling': (boolean);
 }

@@ -1,6 +1,7 @@
 // Original file: proto/hydra/v1/session.proto
 
 import type { AttemptRef as _hydra_v1_AttemptRef, AttemptRef__Output as _hydra_v1_AttemptRef__Output } from '../../hydra/v1/AttemptRef.ts';
+import type { Long } from '@grpc/proto-loader';
 
 /**
  * Answer to Register.
@@ -24,6 +25,11 @@ export interface Registered {
    * Attempts from Register.in_hand that this worker does not own any more: kill them, drop their results.
    */
   'superseded'?: (_hydra_v1_AttemptRef)[];
+  /**
+   * Most bytes of output that may be sent and not acknowledged, both before and within results. 0: an older
+   * coordinator; send none before the result.
+   */
+  'output_window_bytes'?: (number | string | Long);
 }
 
 /**
@@ -48,4 +54,9 @@ export interface Registered__Output {
    * Attempts from Register.in_hand that this worker does not own any more: kill them, drop their results.
    */
   'superseded': (_hydra_v1_AttemptRef__Output)[];
+  /**
+   * Most bytes of output that may be sent and not acknowledged, both before and within results. 0: an older
+   * coordinator; send none before the result.
+   */
+  'output_window_bytes': (number);
 }

@@ -2,6 +2,9 @@
 
 
 export interface SubmitTaskRequest {
+  /**
+   * Empty: options_json has an argv instead.
+   */
   'command'?: (string);
   /**
    * An ISO 8601 instant; empty: now.
@@ -17,9 +20,17 @@ export interface SubmitTaskRequest {
   'priority'?: (number);
   'labels'?: ({[key: string]: string});
   'idempotency_key'?: (string);
+  /**
+   * Further fields of the body of POST /schedule, as a JSON object, such as {"timeout_ms": 5000, "env": {"A": "b"}}.
+   * Not those that have a field of their own here.
+   */
+  'options_json'?: (string);
 }
 
 export interface SubmitTaskRequest__Output {
+  /**
+   * Empty: options_json has an argv instead.
+   */
   'command': (string);
   /**
    * An ISO 8601 instant; empty: now.
@@ -35,4 +46,9 @@ export interface SubmitTaskRequest__Output {
   'priority': (number);
   'labels': ({[key: string]: string});
   'idempotency_key': (string);
+  /**
+   * Further fields of the body of POST /schedule, as a JSON object, such as {"timeout_ms": 5000, "env": {"A": "b"}}.
+   * Not those that have a field of their own here.
+   */
+  'options_json': (string);
 }

@@ -5,6 +5,7 @@ import type { Heartbeat as _hydra_v1_Heartbeat, Heartbeat__Output as _hydra_v1_H
 import type { Report as _hydra_v1_Report, Report__Output as _hydra_v1_Report__Output } from '../../hydra/v1/Report.ts';
 import type { Draining as _hydra_v1_Draining, Draining__Output as _hydra_v1_Draining__Output } from '../../hydra/v1/Draining.ts';
 import type { Goodbye as _hydra_v1_Goodbye, Goodbye__Output as _hydra_v1_Goodbye__Output } from '../../hydra/v1/Goodbye.ts';
+import type { OutputFrame as _hydra_v1_OutputFrame, OutputFrame__Output as _hydra_v1_OutputFrame__Output } from '../../hydra/v1/OutputFrame.ts';
 
 /**
  * What a worker says.
@@ -15,7 +16,8 @@ export interface WorkerMessage {
   'report'?: (_hydra_v1_Report | null);
   'draining'?: (_hydra_v1_Draining | null);
   'goodbye'?: (_hydra_v1_Goodbye | null);
-  'payload'?: "register"|"heartbeat"|"report"|"draining"|"goodbye";
+  'output'?: (_hydra_v1_OutputFrame | null);
+  'payload'?: "register"|"heartbeat"|"report"|"draining"|"goodbye"|"output";
 }
 
 /**
@@ -27,5 +29,6 @@ export interface WorkerMessage__Output {
   'report'?: (_hydra_v1_Report__Output | null);
   'draining'?: (_hydra_v1_Draining__Output | null);
   'goodbye'?: (_hydra_v1_Goodbye__Output | null);
-  'payload'?: "register"|"heartbeat"|"report"|"draining"|"goodbye";
+  'output'?: (_hydra_v1_OutputFrame__Output | null);
+  'payload'?: "register"|"heartbeat"|"report"|"draining"|"goodbye"|"output";
 }
