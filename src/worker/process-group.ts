@@ -9,3 +9,12 @@ export function killGroup(groupId: number): boolean {
     return false;
   }
 }
+
+/** Whether a process group has members, those included that have ended and that nobody has waited for. */
+export function groupLives(groupId: number): boolean {
+  try {
+    return process.kill(-groupId, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
