@@ -35,7 +35,6 @@ COPY --from=build /app/proto ./proto
 COPY --from=build /app/dist ./dist
 RUN ln -s /app/dist/cli/main.js /usr/local/bin/hydra
 
-# No ENV: a worker's commands inherit what it has, and NODE_ENV=production, for one, changes what npm does in them.
 # The user is `node`, as a number so that Kubernetes can see that it is not root.
 USER 1000:1000
 # Where commands run. The code in /app is root's and cannot be changed by them.

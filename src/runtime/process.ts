@@ -10,7 +10,9 @@ export interface ProcessParts {
   readonly describe: () => Readonly<Record<string, string>>;
   /** Resolves, with why, when the process has nothing more to do; it is stopped cleanly then. */
   readonly ended?: Promise<string>;
-  /** On the second signal: end at once what must not be left behind. */
+  /** On the second signal: bring the clean end about sooner. Without it the second signal forces. */
+  readonly hasten?: () => void;
+  /** On the last signal: end at once what must not be left behind. */
   readonly force?: () => Promise<void>;
 }
 
@@ -25,13 +27,16 @@ export const EXIT = { ok: 0, failed: 1, misconfigured: 2, forced: 3 } as const;
 
 /**
  * Runs a process until SIGTERM or SIGINT, or until the parent that holds its IPC channel is gone. The first signal
- * stops it cleanly, a second one forces. It may also end by itself, see {@link ProcessParts.ended}. Sets or ends with
- * a status of {@link EXIT}.
+ * stops it cleanly, the next makes that end sooner, where the process can, and the one after it forces. It may also
+ * end by itself, see {@link ProcessParts.ended}. Sets or ends with a status of {@link EXIT}.
  */
-export async function runProcess(env: Environment, build: (env: Environment) => ProcessParts): Promise<void> {
+export async function runProcess(
+  env: Environment,
+  build: (env: Environment) => ProcessParts | Promise<ProcessParts>,
+): Promise<void> {
   let parts: ProcessParts;
   try {
-    parts = build(env);
+    parts = await build(env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`hydra: ${error.message}\n`);
@@ -41,8 +46,14 @@ export async function runProcess(env: Environment, build: (env: Environment) => 
   const { service, logger } = parts;
 
   let stopping = false as boolean;
+  let hastened = parts.hasten === undefined;
   let forced = false as boolean;
   const stop = async (why: string) => {
+    if (stopping && !hastened) {
+      hastened = true;
+      parts.hasten?.();
+      return;
+    }
     if (stopping) {
       forced = true;
       logger.warn({ why }, 'forced to stop at once');
@@ -65,7 +76,6 @@ export async function runProcess(env: Environment, build: (env: Environment) => 
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
   if (process.connected) process.on('disconnect', () => void stop('the parent process is gone'));
-  void parts.ended?.then((why) => (stopping ? undefined : stop(why)));
   process.on('unhandledRejection', (error) => {
     logger.fatal({ err: error }, 'unhandled rejection; this is a defect, please report it');
     process.exit(EXIT.failed);
@@ -78,6 +88,8 @@ export async function runProcess(env: Environment, build: (env: Environment) => 
     logger.fatal({ err: error }, 'could not start');
     process.exit(EXIT.failed);
   }
+  // Not before: what fails to start ends, too, and that is no clean end.
+  void parts.ended?.then((why) => (stopping ? undefined : stop(why)));
   if (stopping || !process.connected) return;
   process.send?.({ kind: 'ready', details: parts.describe() } satisfies ReadyMessage);
 }

@@ -3,10 +3,12 @@ import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { makeExactValidator } from 'envalid';
 import { DEFAULT_QUEUE, MAX_WORKER_LABELS, NAME_HINT, NAME_PATTERN, type Labels } from '../domain/lane.ts';
+import { DEFAULT_OUTPUT_LIMIT_BYTES, MAX_OUTPUT_LIMIT_BYTES } from '../domain/run-options.ts';
 import {
   integer,
   list,
   logVariables,
+  milliseconds,
   pairs,
   port,
   readVariables,
@@ -23,8 +25,20 @@ export interface WorkerConfig {
   readonly slots: number;
   readonly labels: Labels;
   readonly queues: readonly string[];
-  /** Bytes kept of each of a command's stdout and stderr. */
-  readonly outputCapBytes: number;
+  /** Bytes of output that are kept of an attempt whose task does not say. */
+  readonly outputLimitBytes: number;
+  /** Names of variables that commands get beside the base ones; `PREFIX_*` for all that begin with PREFIX_. */
+  readonly passEnv: readonly string[];
+  /** Path of the policy; `null`: every command is run. */
+  readonly policyFile: string | null;
+  /** Folder of the cgroup under which each attempt gets its own; `null`: without. */
+  readonly cgroup: string | null;
+  /** How long a worker that leaves waits for what it runs; `null`: until it ends. */
+  readonly drainTimeoutMs: number | null;
+  /** How many attempts it takes before it leaves; `null`: any number. */
+  readonly maxTasks: number | null;
+  /** How long it stays with nothing to do; `null`: for ever. */
+  readonly idleExitMs: number | null;
   /** `null`: no health server. */
   readonly health: { readonly host: string; readonly port: number } | null;
   readonly log: LogConfig;
@@ -33,6 +47,9 @@ export interface WorkerConfig {
 /** As proto/hydra/v1/session.proto says. */
 const WORKER_ID_LENGTH = 128;
 const WORKER_ID_PATTERN = new RegExp(`^[A-Za-z0-9._:-]{1,${WORKER_ID_LENGTH}}$`);
+
+/** A year: longer than anybody means. */
+const MAX_WAIT_MS = 366 * 24 * 60 * 60 * 1_000;
 
 const addresses = makeExactValidator<readonly string[]>((input) => {
   const items = input.split(',').map((item) => item.trim());
@@ -83,12 +100,54 @@ export const workerVariables = {
     default: [DEFAULT_QUEUE],
     desc: 'Queues the worker serves, separated by commas; * serves all.',
   }),
-  HYDRA_OUTPUT_CAP_BYTES: integer(
+  HYDRA_OUTPUT_LIMIT_BYTES: integer(
     0,
-    1024 * 1024,
+    MAX_OUTPUT_LIMIT_BYTES,
   )({
-    default: 65_536,
-    desc: "Bytes kept of each of a command's standard output and error; the rest is counted and dropped.",
+    default: DEFAULT_OUTPUT_LIMIT_BYTES,
+    desc: "Bytes kept of a command's output, the first and the last half; the rest is counted and dropped. A task may say another number.",
+  }),
+  HYDRA_PASS_ENV: list(
+    /^[A-Za-z_][A-Za-z0-9_]*\*?$/,
+    'give names of variables separated by commas, or PREFIX_* for all that begin with PREFIX_',
+  )({
+    default: [],
+    desc: 'Variables of the worker that commands get, separated by commas; PREFIX_* for all that begin with PREFIX_. Of the others they get only PATH, HOME, USER, LOGNAME, SHELL, LANG, LC_*, TZ and TMPDIR.',
+  }),
+  HYDRA_POLICY_FILE: text(
+    /./,
+    'give the path of a file',
+  )({
+    default: undefined,
+    desc: 'JSON file with rules on which commands this worker runs. A guard rail against mistakes, not a sandbox: a command can do what a rule refuses in other words.',
+  }),
+  HYDRA_CGROUP: text(
+    /^\//,
+    'give an absolute path, such as /sys/fs/cgroup/hydra',
+  )({
+    default: undefined,
+    desc: 'Folder of a cgroup (v2) that the worker may write to. Each attempt then gets a cgroup of its own in it, for its limits and for killing it. Without it limits hold for each process.',
+  }),
+  HYDRA_DRAIN_TIMEOUT_MS: milliseconds(
+    0,
+    MAX_WAIT_MS,
+  )({
+    default: undefined,
+    desc: 'How long a worker that is told to leave waits for the commands it runs. Then it stops them and hands their tasks back. Without it: until they end.',
+  }),
+  HYDRA_MAX_TASKS: integer(
+    1,
+    1_000_000_000,
+  )({
+    default: undefined,
+    desc: 'After taking so many tasks the worker finishes them and leaves, with exit status 0. Without it: it stays.',
+  }),
+  HYDRA_IDLE_EXIT_MS: milliseconds(
+    1,
+    MAX_WAIT_MS,
+  )({
+    default: undefined,
+    desc: 'A worker that had nothing to do for so long leaves, with exit status 0. Without it: it stays.',
   }),
   HYDRA_HEALTH_HOST: text(
     /./,
@@ -116,7 +175,13 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
     slots: vars.HYDRA_SLOTS,
     labels: vars.HYDRA_LABELS,
     queues: vars.HYDRA_QUEUES,
-    outputCapBytes: vars.HYDRA_OUTPUT_CAP_BYTES,
+    outputLimitBytes: vars.HYDRA_OUTPUT_LIMIT_BYTES,
+    passEnv: vars.HYDRA_PASS_ENV,
+    policyFile: vars.HYDRA_POLICY_FILE ?? null,
+    cgroup: vars.HYDRA_CGROUP ?? null,
+    drainTimeoutMs: vars.HYDRA_DRAIN_TIMEOUT_MS ?? null,
+    maxTasks: vars.HYDRA_MAX_TASKS ?? null,
+    idleExitMs: vars.HYDRA_IDLE_EXIT_MS ?? null,
     health:
       vars.HYDRA_HEALTH_PORT === undefined ? null : { host: vars.HYDRA_HEALTH_HOST, port: vars.HYDRA_HEALTH_PORT },
     log: { level: vars.HYDRA_LOG_LEVEL, format: vars.HYDRA_LOG_FORMAT },

@@ -1,8 +1,9 @@
 import type { Logger } from '../runtime/logger.ts';
-import type { FromWorker, Registration } from '../rpc/messages.ts';
+import type { AttemptRef, FromWorker, Registration } from '../rpc/messages.ts';
 import { transition, type ConnectionEvent, type ConnectionState } from './connection-state.ts';
 import { meaningOf, type SessionEnd } from './session-end.ts';
 import { Session, type Instruction, type Registered } from './session.ts';
+import type { StdinCall } from './stdin-feed.ts';
 
 export interface ConnectionOptions {
   /** `host:port` of each coordinator. At least one. */
@@ -53,6 +54,11 @@ export class Connection {
   /** To the registered session; without one nothing happens. `taken`: see {@link Session.send}. */
   send(message: FromWorker, taken?: () => void): void {
     if (this.#state.kind === 'registered') this.#session?.send(message, taken);
+  }
+
+  /** What the command of an attempt reads, from `offset` on; `null`: there is no registered session. */
+  readStdin(ref: AttemptRef, offset: number): StdinCall | null {
+    return this.#state.kind === 'registered' ? (this.#session?.readStdin(ref, offset) ?? null) : null;
   }
 
   /** Drops the session, if there is one, and looks for another. */

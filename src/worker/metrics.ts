@@ -1,12 +1,15 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { REASONS } from '../domain/task-state.ts';
+import { STOP_CAUSES } from './attempt-result.ts';
 
 /** Read whenever the metrics are. */
 export interface WorkerGauges {
   readonly slots: number;
   readonly running: () => number;
   readonly unacknowledged: () => number;
+  readonly heldOutputBytes: () => number;
   readonly heartbeatAgeSeconds: () => number;
+  readonly guardianRestarts: () => number;
 }
 
 export interface WorkerMetrics {
@@ -14,6 +17,10 @@ export interface WorkerMetrics {
   readonly attempts: Counter<'reason'>;
   readonly reconnects: Counter;
   readonly fences: Counter;
+  readonly stops: Counter<'cause'>;
+  readonly kills: Counter;
+  readonly stdinBytes: Counter;
+  readonly rejections: Counter<'rule'>;
 }
 
 export function createWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
@@ -36,10 +43,24 @@ export function createWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
     gauges.unacknowledged,
   );
   gauge(
+    'hydra_worker_held_output_bytes',
+    'Output of commands in memory: to be sent, not acknowledged yet, or the last of what was written.',
+    gauges.heldOutputBytes,
+  );
+  gauge(
     'hydra_worker_heartbeat_age_seconds',
     'Seconds since a coordinator last acknowledged a heartbeat or the registration; since the start if none did.',
     gauges.heartbeatAgeSeconds,
   );
+  new Counter({
+    name: 'hydra_worker_guardian_restarts_total',
+    help: 'Times the companion process that kills what the worker leaves behind had to be started again.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(gauges.guardianRestarts());
+    },
+  });
   const attempts = new Counter({
     name: 'hydra_worker_attempts_total',
     help: 'Attempts that ended, by reason; those killed because the worker no longer owned them are not counted.',
@@ -57,5 +78,28 @@ export function createWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
     help: 'Times the lease ended while commands ran, so that they were killed.',
     registers,
   });
-  return { registry, attempts, reconnects, fences };
+  const stops = new Counter({
+    name: 'hydra_worker_stops_total',
+    help: 'Attempts that the worker stopped, by cause.',
+    labelNames: ['cause'] as const,
+    registers,
+  });
+  for (const cause of STOP_CAUSES) stops.inc({ cause }, 0);
+  const kills = new Counter({
+    name: 'hydra_worker_kills_total',
+    help: 'Attempts that were stopped and had to be killed, since their grace period was over.',
+    registers,
+  });
+  const stdinBytes = new Counter({
+    name: 'hydra_worker_stdin_bytes_total',
+    help: 'Bytes that were handed to the standard input of commands.',
+    registers,
+  });
+  const rejections = new Counter({
+    name: 'hydra_worker_policy_rejections_total',
+    help: "Attempts that the worker's policy refused, by rule.",
+    labelNames: ['rule'] as const,
+    registers,
+  });
+  return { registry, attempts, reconnects, fences, stops, kills, stdinBytes, rejections };
 }

@@ -1,3 +1,4 @@
+import type { OutputPiece } from '../domain/output.ts';
 import {
   refKey,
   type AttemptInHand,
@@ -7,14 +8,14 @@ import {
   type StartedReport,
 } from '../rpc/messages.ts';
 import { ageUs } from './age.ts';
-import type { EndedAttempt } from './running-attempts.ts';
+import type { EndedAttempt } from './ended-attempt.ts';
 
 export type Report = Extract<FromWorker, { kind: 'report' }>;
 
 /** Sends a report in the current session and calls `done` once the connection has taken it. */
 export type SendReport = (report: Report, done: () => void) => void;
 
-/** Bounds of one frame. A single result may be larger than the bytes, and then goes alone. */
+/** Bounds of one frame. */
 const FRAME_ENTRIES = 1_000;
 const FRAME_OUTPUT_BYTES = 1024 * 1024;
 
@@ -99,7 +100,7 @@ export class ReportOutbox {
   ended(ended: EndedAttempt): void {
     const key = refKey(ended.ref);
     this.#started.delete(key); // the result says when it started
-    this.#results.set(key, { ended, outputBytes: ended.stdout.head.length + ended.stderr.head.length });
+    this.#results.set(key, { ended, outputBytes: bytesOf(ended.output) });
     this.#unsent.add(key);
     this.#flushSoon();
   }
@@ -175,7 +176,11 @@ function toReport(ended: EndedAttempt, nowMs: number): FinishedReport {
     startedAgeUs: ended.startedAtMs === null ? null : ageUs(ended.startedAtMs, nowMs),
     endedAgeUs: ageUs(ended.endedAtMs, nowMs),
     result: ended.result,
-    stdout: ended.stdout,
-    stderr: ended.stderr,
+    output: ended.output,
+    usage: ended.usage,
   };
+}
+
+function bytesOf(pieces: readonly OutputPiece[]): number {
+  return pieces.reduce((sum, { data }) => sum + data.length, 0);
 }

@@ -1,29 +1,30 @@
 import { refKey, type Attempt, type AttemptInHand, type AttemptRef } from '../rpc/messages.ts';
 import { ageUs } from './age.ts';
-import { runCommand, type Command, type CommandEnd } from './run-command.ts';
+import type { StopCause } from './attempt-result.ts';
+import { AttemptRun, type AttemptRunOptions } from './attempt-run.ts';
 
-export interface RunningAttemptsOptions {
-  readonly capBytes: number;
-  readonly environmentOf: (attempt: Attempt) => Readonly<Record<string, string>>;
-  readonly onStarted: (ref: AttemptRef, startedAtMs: number) => void;
-  /** Not called for what was dropped. */
-  readonly onEnded: (ended: EndedAttempt) => void;
-}
+export type RunningAttemptsOptions = Omit<AttemptRunOptions, 'attempt'>;
 
-/** An attempt whose command has ended. Instants are of performance.now(). */
-export interface EndedAttempt extends CommandEnd {
-  readonly ref: AttemptRef;
-  /** `null`: it never started. */
-  readonly startedAtMs: number | null;
-}
-
-/** The attempts whose commands run now; each holds a slot. */
+/** The attempts that were taken and whose results are not handed on yet; each holds a slot. */
 export class RunningAttempts {
-  readonly #byKey = new Map<string, { readonly ref: AttemptRef; readonly command: Command }>();
-  /** Commands that were dropped too, until they are dead. */
-  readonly #alive = new Set<Command>();
+  readonly #options: RunningAttemptsOptions;
+  readonly #byKey = new Map<string, AttemptRun>();
+  /** Until nothing of them is left; dropped ones, too. */
+  readonly #alive = new Map<AttemptRun, Promise<void>>();
 
-  constructor(private readonly options: RunningAttemptsOptions) {}
+  constructor(options: RunningAttemptsOptions) {
+    const { events } = options;
+    this.#options = {
+      ...options,
+      events: {
+        ...events,
+        onEnded: (ended) => {
+          this.#byKey.delete(refKey(ended.ref));
+          events.onEnded(ended);
+        },
+      },
+    };
+  }
 
   get count(): number {
     return this.#byKey.size;
@@ -35,48 +36,57 @@ export class RunningAttempts {
 
   /** What a registration says of them, with ages as of `nowMs`. */
   inHand(nowMs: number): AttemptInHand[] {
-    return [...this.#byKey.values()].map(({ ref, command }) => ({
+    return [...this.#byKey.values()].map(({ ref, startedAtMs }) => ({
       ref,
-      startedAgeUs: ageUs(command.startedAtMs ?? nowMs, nowMs),
+      startedAgeUs: ageUs(startedAtMs ?? nowMs, nowMs),
     }));
   }
 
   start(attempt: Attempt): void {
-    const { ref } = attempt;
-    const command = runCommand({
-      command: attempt.command,
-      environment: this.options.environmentOf(attempt),
-      capBytes: this.options.capBytes,
-    });
-    const key = refKey(ref);
-    const entry = { ref, command };
-    this.#byKey.set(key, entry);
-    this.#alive.add(command);
-    if (command.startedAtMs !== null) this.options.onStarted(ref, command.startedAtMs);
-    void command.ended.then((end) => {
-      this.#alive.delete(command);
-      if (this.#byKey.get(key) !== entry) return;
-      this.#byKey.delete(key);
-      this.options.onEnded({ ...end, ref, startedAtMs: command.startedAtMs });
-    });
+    const run = new AttemptRun({ ...this.#options, attempt });
+    this.#byKey.set(refKey(attempt.ref), run);
+    this.#alive.set(
+      run,
+      run.start().finally(() => this.#alive.delete(run)),
+    );
+  }
+
+  /** Stops those of `refs` that run, or all, in the way that their options say, and has them reported. */
+  stop(refs: readonly AttemptRef[] | 'all', cause: StopCause, graceLimitMs?: number): void {
+    const runs = refs === 'all' ? [...this.#byKey.values()] : this.#find(refs);
+    for (const run of runs) run.stop(cause, graceLimitMs);
   }
 
   /** Kills those of `refs` that run and forgets them; says which. */
   drop(refs: readonly AttemptRef[]): AttemptRef[] {
-    return refs.filter((ref) => {
-      const key = refKey(ref);
-      this.#byKey.get(key)?.command.kill();
-      return this.#byKey.delete(key);
+    return this.#find(refs).map((run) => {
+      this.#byKey.delete(refKey(run.ref));
+      run.drop();
+      return run.ref;
     });
   }
 
-  /** Kills all and forgets them; says which. */
-  dropAll(): AttemptRef[] {
-    return this.drop([...this.#byKey.values()].map(({ ref }) => ref));
+  /** Kills all of which something runs, or may soon, and forgets them; says which. */
+  dropLive(): AttemptRef[] {
+    return this.drop([...this.#byKey.values()].filter((run) => !run.isDelivering).map(({ ref }) => ref));
   }
 
-  /** Resolves when each command that runs now, dropped ones included, is dead. */
+  /** Kills all and forgets them. */
+  dropAll(): void {
+    this.drop([...this.#byKey.values()].map(({ ref }) => ref));
+  }
+
+  /** There is a session, perhaps another one. */
+  resumeStdin(): void {
+    for (const run of this.#byKey.values()) run.resumeStdin();
+  }
+
+  /** Resolves when nothing is left of each that was ever started, unless it could not be killed. */
   async dead(): Promise<void> {
-    await Promise.all([...this.#alive].map((command) => command.ended));
+    await Promise.all(this.#alive.values());
+  }
+
+  #find(refs: readonly AttemptRef[]): AttemptRun[] {
+    return refs.flatMap((ref) => this.#byKey.get(refKey(ref)) ?? []);
   }
 }

@@ -4,12 +4,17 @@ import type { CoordinatorClient } from '../rpc/generated/hydra/v1/Coordinator.ts
 import type { CoordinatorMessage__Output } from '../rpc/generated/hydra/v1/CoordinatorMessage.ts';
 import type { WorkerMessage } from '../rpc/generated/hydra/v1/WorkerMessage.ts';
 import { CHANNEL_OPTIONS, services } from '../rpc/load-proto.ts';
-import type { FromCoordinator, FromWorker, Registration } from '../rpc/messages.ts';
+import type { AttemptRef, FromCoordinator, FromWorker, Registration } from '../rpc/messages.ts';
+import { encodeRef } from '../rpc/ref-codec.ts';
 import type { SessionEnd } from './session-end.ts';
+import type { StdinCall } from './stdin-feed.ts';
 import { MAX_TIMER_MS } from './timer.ts';
 
 export type Registered = Extract<FromCoordinator, { kind: 'registered' }>;
-export type Instruction = Extract<FromCoordinator, { kind: 'dispatch' | 'acknowledge' | 'stop' | 'drain' }>;
+export type Instruction = Extract<
+  FromCoordinator,
+  { kind: 'dispatch' | 'acknowledge' | 'stop' | 'cancel' | 'drain' | 'output_ack' }
+>;
 
 export interface SessionOptions {
   /** `host:port`; an IPv6 host in brackets. */
@@ -47,6 +52,8 @@ export class Session {
   readonly #client: CoordinatorClient;
   readonly #stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
   readonly #registerSentAtMs: number;
+  /** Stdin calls that are under way; they use the connection of the session and end with it. */
+  readonly #calls = new Set<StdinCall>();
   #phase: 'registering' | 'registered' | 'leaving' | 'ended' = 'registering';
   /** Of registering, then of silence, then of the goodbye. */
   #deadline: NodeJS.Timeout | undefined;
@@ -78,6 +85,15 @@ export class Session {
     this.#stream.write(encodeFromWorker(message), () => taken?.());
   }
 
+  /** What the command of an attempt reads, from `offset` on; `null`: the session is not one any more. */
+  readStdin(ref: AttemptRef, offset: number): StdinCall | null {
+    if (this.#phase !== 'registered') return null;
+    const call = this.#client.stdin({ ref: encodeRef(ref), offset });
+    this.#calls.add(call);
+    call.on('status', () => this.#calls.delete(call));
+    return call;
+  }
+
   /** Says Goodbye and waits for the coordinator to end the stream. Nothing is sent or acted on after it. */
   leave(): void {
     this.send({ kind: 'goodbye' });
@@ -105,7 +121,9 @@ export class Session {
       case 'dispatch':
       case 'acknowledge':
       case 'stop':
+      case 'cancel':
       case 'drain':
+      case 'output_ack':
         this.options.onInstruction(message);
         return;
       case 'registered':
@@ -170,6 +188,7 @@ export class Session {
     clearTimeout(this.#deadline);
     clearInterval(this.#heartbeat);
     this.#stream.cancel();
+    for (const call of this.#calls) call.cancel();
     this.#client.close();
     this.options.onEnded(end);
   }

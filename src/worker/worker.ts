@@ -5,21 +5,32 @@ import type { Readiness } from '../runtime/health-server.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import { VERSION } from '../runtime/version.ts';
-import type { Attempt, AttemptRef, Registration } from '../rpc/messages.ts';
-import { attemptEnvironment, inheritedEnvironment } from './command-environment.ts';
+import type { Attempt, AttemptRef, FromWorker, Registration } from '../rpc/messages.ts';
 import type { WorkerConfig } from './config.ts';
 import { Connection } from './connection.ts';
-import { Lease } from './lease.ts';
+import { Departure } from './departure.ts';
+import type { EndedAttempt } from './ended-attempt.ts';
+import { Guardian } from './guardian/guardian.ts';
+import { Launcher } from './launcher.ts';
+import { LeaseWatch } from './lease-watch.ts';
 import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts';
+import { OutputOutbox } from './output/output-outbox.ts';
+import { Pipes } from './pipes.ts';
+import type { Policy } from './policy.ts';
 import { ReportOutbox } from './report-outbox.ts';
-import { RunningAttempts, type EndedAttempt } from './running-attempts.ts';
+import { RunningAttempts } from './running-attempts.ts';
 import type { Instruction, Registered } from './session.ts';
-import { MAX_TIMER_MS } from './timer.ts';
 
 export interface WorkerOptions {
   readonly config: WorkerConfig;
+  /** Which commands it runs. */
+  readonly policy: Policy;
+  /** From setWorkerMark. */
+  readonly workerMark: string | null;
+  /** From checkCgroup; none without a cgroup. */
+  readonly cgroupControllers: readonly string[];
   readonly hostname: string;
-  /** The worker's own environment; commands get the part of it that is no secret. */
+  /** The worker's own environment; commands get a few variables of it. */
   readonly environment: Environment;
   readonly logger: Logger;
 }
@@ -29,6 +40,8 @@ const REGISTRATION_TIMEOUT_MS = 10_000;
 const LEAST_REGISTRATION_TIMEOUT_MS = 1_000;
 /** How long {@link Worker.kill} waits for the killed to be dead. */
 const KILL_TIMEOUT_MS = 2_000;
+/** Most of a grace period that is left to what is handed back: whoever told the worker to leave does not wait long. */
+const HAND_BACK_GRACE_MS = 10_000;
 
 /**
  * Runs commands for whichever coordinator it can reach. `start` returns once it has registered, however long that
@@ -45,8 +58,12 @@ export class Worker implements Service {
   readonly #metrics: WorkerMetrics;
   readonly #now = () => performance.now();
   readonly #instanceId = randomUUID();
-  readonly #lease = new Lease(this.#now);
+  readonly #lease = new LeaseWatch(this.#now, () => this.#fence());
+  readonly #departure: Departure;
+  readonly #guardian: Guardian;
+  readonly #pipes = new Pipes();
   readonly #running: RunningAttempts;
+  readonly #outputs: OutputOutbox;
   readonly #outbox: ReportOutbox;
   readonly #connection: Connection;
   readonly #registeredOrClosed: Promise<void>;
@@ -59,27 +76,34 @@ export class Worker implements Service {
   /** Registers sent; #registrations counts those that were answered. */
   #ordinal = 0;
   #answeredAtMs = this.#now();
-  #draining = false;
+  #preparing: Promise<unknown> = Promise.resolve();
   /** What the newest Register said; draining may have begun after it was sent. */
   #registeredAsDraining = false;
-  #fenceTimer: NodeJS.Timeout | undefined;
 
-  constructor({ config, hostname, environment, logger }: WorkerOptions) {
+  constructor(options: WorkerOptions) {
+    const { config, logger } = options;
     this.#config = config;
-    this.#hostname = hostname;
+    this.#hostname = options.hostname;
     this.#logger = logger;
     this.#registeredOrClosed = new Promise((resolve) => (this.#resolveRegistered = resolve));
     this.#closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     this.ended = this.#closed.then(() => 'the worker has drained');
 
-    const inherited = inheritedEnvironment(environment);
-    this.#running = new RunningAttempts({
-      capBytes: config.outputCapBytes,
-      environmentOf: (attempt) => ({ ...inherited, ...attemptEnvironment(attempt, config.workerId) }),
-      onStarted: (ref, startedAtMs) => this.#outbox.started(ref, startedAtMs),
-      onEnded: (ended) => this.#attemptEnded(ended),
+    this.#departure = new Departure({
+      logger,
+      now: this.#now,
+      maxTasks: config.maxTasks,
+      idleExitMs: config.idleExitMs,
+      onDraining: () => {
+        this.#connection.send({ kind: 'draining' });
+        this.#settle();
+      },
+      onHandBack: () => this.#running.stop('all', { kind: 'handed_back' }, HAND_BACK_GRACE_MS),
     });
+    this.#guardian = new Guardian({ logger, cgroup: config.cgroup, workerMark: options.workerMark });
+    this.#outputs = new OutputOutbox({ now: this.#now });
     this.#outbox = new ReportOutbox(config.slots * 4 + 100, this.#now);
+    this.#running = this.#buildRunning(options);
     this.#connection = new Connection({
       addresses: config.coordinators,
       logger,
@@ -89,14 +113,19 @@ export class Worker implements Service {
       onRegistered: (registered, sentAtMs) => this.#registered(registered, sentAtMs),
       onRenewed: (sentAtMs) => this.#renewed(sentAtMs),
       onInstruction: (instruction) => this.#follow(instruction),
-      onSessionEnded: () => this.#outbox.close(),
+      onSessionEnded: () => {
+        this.#outputs.close();
+        this.#outbox.close();
+      },
       onClosed: () => void this.#wrapUp(),
     });
     this.#metrics = createWorkerMetrics({
       slots: config.slots,
       running: () => this.#running.count,
       unacknowledged: () => this.#outbox.unacknowledged,
+      heldOutputBytes: () => this.#outputs.heldBytes,
       heartbeatAgeSeconds: () => (this.#now() - this.#answeredAtMs) / 1_000,
+      guardianRestarts: () => this.#guardian.restarts,
     });
   }
 
@@ -108,22 +137,31 @@ export class Worker implements Service {
   readiness(): Readiness {
     const registered = this.#connection.kind === 'registered' && this.#lease.isHeld();
     return {
-      ready: registered && !this.#draining,
+      ready: registered && !this.#departure.draining,
       checks: {
         coordinator: registered ? 'ok' : `not registered with any (${this.#connection.kind})`,
-        slots: this.#draining ? 'draining' : 'ok',
+        slots: this.#departure.draining ? 'draining' : 'ok',
       },
     };
   }
 
+  /** Rejects when the worker cannot run commands here. */
   async start(): Promise<void> {
+    if (this.#connection.kind === 'closed') return;
+    this.#preparing = Promise.all([this.#guardian.start(), this.#pipes.open()]);
+    await this.#preparing;
     this.#connection.open();
     await this.#registeredOrClosed;
   }
 
   async stop(): Promise<void> {
-    this.#drain();
+    this.#departure.drain('it was told to stop', this.#config.drainTimeoutMs);
     await this.#closed;
+  }
+
+  /** Does not wait any longer for what runs: stops it and hands it back. */
+  hasten(): void {
+    this.#departure.handBack('it was told to stop again');
   }
 
   /**
@@ -141,9 +179,12 @@ export class Worker implements Service {
   #registration(): Registration {
     // Timers may be late, after the process was stopped: nothing whose lease has ended is claimed to be in hand.
     if (!this.#lease.isHeld()) this.#fence();
-    this.#registeredAsDraining = this.#draining;
+    this.#registeredAsDraining = this.#departure.draining;
     const nowMs = this.#now();
-    const { workerId, slots, labels, queues } = this.#config;
+    const { workerId, labels, queues } = this.#config;
+    const inHand = [...this.#running.inHand(nowMs), ...this.#outbox.inHand(nowMs)];
+    // No more at once than it takes in all; what it has in hand counts there, too.
+    const slots = Math.max(1, Math.min(this.#config.slots, inHand.length + this.#departure.remaining));
     return {
       workerId,
       instanceId: this.#instanceId,
@@ -153,8 +194,8 @@ export class Worker implements Service {
       queues,
       version: VERSION,
       pid: process.pid,
-      inHand: [...this.#running.inHand(nowMs), ...this.#outbox.inHand(nowMs)],
-      draining: this.#draining,
+      inHand,
+      draining: this.#departure.draining,
       ordinal: ++this.#ordinal,
     };
   }
@@ -172,29 +213,24 @@ export class Worker implements Service {
     this.#leaseMs = registered.leaseMs;
     this.#disown(registered.superseded);
     this.#renewed(sentAtMs);
-    this.#outbox.open((report, done) => this.#connection.send(report, done));
-    if (this.#draining && !this.#registeredAsDraining) this.#connection.send({ kind: 'draining' });
+    const send = (message: FromWorker, taken?: () => void) => this.#connection.send(message, taken);
+    this.#outputs.open(send, registered.outputWindowBytes);
+    this.#outbox.open(send);
+    this.#running.resumeStdin();
+    if (this.#departure.draining && !this.#registeredAsDraining) this.#connection.send({ kind: 'draining' });
     this.#resolveRegistered();
-    this.#leaveIfDone();
+    this.#settle();
   }
 
   #renewed(sentAtMs: number): void {
     this.#answeredAtMs = this.#now();
     this.#lease.grant(sentAtMs, this.#leaseMs);
-    this.#watchLease();
-  }
-
-  #watchLease(): void {
-    clearTimeout(this.#fenceTimer);
-    this.#fenceTimer = setTimeout(
-      () => (this.#lease.isHeld() ? this.#watchLease() : this.#fence()),
-      Math.min(this.#lease.msUntilFence(), MAX_TIMER_MS),
-    );
+    this.#guardian.allowFor(this.#lease.msUntilFence());
   }
 
   /** The lease has ended: others may run what this worker runs, so it must not go on. Results are kept. */
   #fence(): void {
-    const killed = this.#running.dropAll();
+    const killed = this.#running.dropLive();
     if (killed.length > 0) {
       this.#metrics.fences.inc();
       this.#logger.error({ attempts: killed }, 'killed what ran, since the lease was not renewed in time');
@@ -203,14 +239,10 @@ export class Worker implements Service {
     if (killed.length > 0 || this.#connection.kind === 'registered') {
       this.#connection.giveUpSession('the lease has ended');
     }
-    if (!this.#draining) return;
+    if (!this.#departure.draining) return;
     // Nobody to deliver results to, and by now these tasks are taken back: waiting longer would be waiting for ever.
-    if (this.#outbox.unacknowledged > 0) {
-      this.#logger.error(
-        { results: this.#outbox.unacknowledged },
-        'leaves with results that no coordinator acknowledged',
-      );
-    }
+    const results = this.#running.count + this.#outbox.unacknowledged;
+    if (results > 0) this.#logger.error({ results }, 'leaves with results that no coordinator acknowledged');
     this.#connection.abort();
   }
 
@@ -226,11 +258,17 @@ export class Worker implements Service {
       case 'stop':
         this.#disown(instruction.refs);
         break;
+      case 'cancel':
+        this.#running.stop(instruction.refs, { kind: 'cancelled' });
+        break;
+      case 'output_ack':
+        this.#disown(this.#outputs.acknowledged(instruction));
+        break;
       case 'drain':
-        this.#drain();
+        this.#departure.drain('a coordinator asks for it', instruction.timeoutMs ?? this.#config.drainTimeoutMs);
         return;
     }
-    this.#leaveIfDone();
+    this.#settle();
   }
 
   /** Also while draining: what crossed our Draining on its way counts as taken, and the coordinator sends no more. */
@@ -248,6 +286,8 @@ export class Worker implements Service {
         this.#logger.warn({ ref, slots: this.#config.slots }, 'more was dispatched than there are slots; running it');
       }
       this.#running.start(attempt);
+      if (this.#departure.handingBack) this.#running.stop([ref], { kind: 'handed_back' });
+      this.#departure.took();
     }
   }
 
@@ -265,23 +305,57 @@ export class Worker implements Service {
     if (killed.length > 0) this.#logger.warn({ attempts: killed }, 'killed what this worker does not own any more');
   }
 
-  #drain(): void {
-    if (!this.#draining) {
-      this.#draining = true;
-      this.#logger.info({ running: this.#running.count }, 'draining');
-      this.#connection.send({ kind: 'draining' });
-    }
-    this.#leaveIfDone();
-  }
-
-  #leaveIfDone(): void {
-    if (this.#draining && this.#running.count === 0 && this.#outbox.unacknowledged === 0) this.#connection.leave();
+  /** Something may have been the last: with nothing in hand it leaves if it is to, and is idle if not. */
+  #settle(): void {
+    if (this.#running.count > 0 || this.#outbox.unacknowledged > 0) return;
+    if (this.#departure.draining) this.#connection.leave();
+    else this.#departure.idle();
   }
 
   async #wrapUp(): Promise<void> {
-    clearTimeout(this.#fenceTimer);
+    this.#lease.close();
+    this.#departure.close();
+    // Nobody is left to take what they wrote.
+    this.#running.dropAll();
     await this.#running.dead();
+    this.#pipes.close();
+    await this.#preparing.catch(() => undefined);
+    await this.#guardian.stop();
     this.#resolveRegistered();
     this.#resolveClosed();
+  }
+
+  #buildRunning(options: WorkerOptions): RunningAttempts {
+    const launcher = new Launcher({
+      ...options,
+      pipes: this.#pipes,
+      guardian: this.#guardian,
+      now: this.#now,
+      onRejected: (rule) => this.#metrics.rejections.inc({ rule }),
+    });
+    return new RunningAttempts({
+      launcher,
+      guardian: this.#guardian,
+      outputs: this.#outputs,
+      outputLimitBytes: options.config.outputLimitBytes,
+      now: this.#now,
+      mayRun: () => this.#mayRun(),
+      readStdin: (ref, offset) => this.#connection.readStdin(ref, offset),
+      events: {
+        onStarted: (ref, startedAtMs) => this.#outbox.started(ref, startedAtMs),
+        onStop: (cause) => this.#metrics.stops.inc({ cause }),
+        onKill: () => this.#metrics.kills.inc(),
+        onStdinBytes: (count) => this.#metrics.stdinBytes.inc(count),
+        onDisowned: (ref) => this.#follow({ kind: 'stop', refs: [ref] }),
+        onEnded: (ended) => this.#attemptEnded(ended),
+      },
+    });
+  }
+
+  /** Timers may be late, after the process was stopped: what depends on it asks for itself. */
+  #mayRun(): boolean {
+    if (this.#lease.isHeld()) return true;
+    this.#fence();
+    return false;
   }
 }

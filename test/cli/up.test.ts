@@ -40,7 +40,9 @@ function untilNothingIsLeft(): Promise<void> {
 function up(args: readonly string[] = [], env: Record<string, string> = {}): HydraProcess {
   const ports = ['--http-port', '0', '--grpc-port', '0'];
   const all = ['up', '--data-dir', join(folder, 'data'), ...ports, ...args];
-  const process = new HydraProcess('up', all, { CLUSTER_UNDER_TEST: marker, ...env }, { ownGroup: true });
+  // Commands carry the marker, too.
+  const marked = { CLUSTER_UNDER_TEST: marker, HYDRA_PASS_ENV: 'CLUSTER_UNDER_TEST' };
+  const process = new HydraProcess('up', all, { ...marked, ...env }, { ownGroup: true });
   started.push(process);
   onTestFailed(() => console.log(process.output));
   return process;
@@ -132,6 +134,23 @@ test('Ctrl-C twice kills running commands and ends at once', async () => {
   process.interrupt();
   expect(await process.exited).toEqual({ code: 3, signal: null });
   await untilNothingIsLeft();
+});
+
+test('Ctrl-C twice hands back what can be stopped, and kills the rest, wherever it went', async () => {
+  const first = up();
+  const url = await restUrl(first);
+  const polite = await submit(url, 'sleep 3600');
+  const stubborn = await submit(url, `trap '' TERM INT HUP; setsid sh -c "trap '' TERM; sleep 3601 & sleep 3602"`);
+  await untilState(url, polite, 'running');
+  await untilState(url, stubborn, 'running');
+  first.interrupt();
+  await first.waitForOutput(/Ctrl-C again to force/);
+  first.interrupt();
+  expect(await first.exited).toEqual({ code: 3, signal: null });
+  await untilNothingIsLeft();
+
+  const second = up(['--workers', '0']);
+  expect(await getTask(await restUrl(second), polite)).toMatchObject({ state: 'scheduled', lost_attempts: 1 });
 });
 
 test('Ctrl-C while it starts ends it cleanly', async () => {

@@ -70,6 +70,35 @@ test('a second signal forces, and the clean stop that ends meanwhile does not ch
   await expect.poll(() => exits).toEqual([EXIT.forced]);
 });
 
+test('where the end can be brought about sooner, the second signal does that and the third forces', async () => {
+  const [stop, force] = [deferred(), deferred()];
+  const hasten = vi.fn();
+  const { exits, done, receive } = run({
+    service: { start: () => Promise.resolve(), stop: () => stop.promise },
+    hasten,
+    force: () => force.promise,
+  });
+  await done;
+  receive('SIGTERM');
+  expect(hasten).not.toHaveBeenCalled();
+  receive('SIGTERM');
+  expect(hasten).toHaveBeenCalledOnce();
+  receive('SIGINT');
+  force.resolve(undefined);
+  await expect.poll(() => exits).toEqual([EXIT.forced]);
+  expect(hasten).toHaveBeenCalledOnce();
+});
+
+test('an end that was brought about sooner is a clean one', async () => {
+  const stop = deferred();
+  const service = { start: () => Promise.resolve(), stop: () => stop.promise };
+  const { exits, done, receive } = run({ service, hasten: () => stop.resolve(undefined) });
+  await done;
+  receive('SIGTERM');
+  receive('SIGINT');
+  await expect.poll(() => exits).toEqual([EXIT.ok]);
+});
+
 test('a stop that fails is status 1', async () => {
   const { exits, done, receive } = run({
     service: { start: () => Promise.resolve(), stop: () => Promise.reject(new Error('stuck')) },
@@ -115,7 +144,16 @@ test.each(['resolves', 'rejects'])(
   'stopped before it runs, it is never ready and ends with 0: start %s',
   async (how) => {
     const [start, stop] = [deferred(), deferred()];
-    const { exits, sent, done, receive } = run({ service: { start: () => start.promise, stop: () => stop.promise } });
+    const begun = deferred();
+    const service = {
+      start: () => {
+        begun.resolve(undefined);
+        return start.promise;
+      },
+      stop: () => stop.promise,
+    };
+    const { exits, sent, done, receive } = run({ service });
+    await begun.promise;
     receive('SIGTERM');
     if (how === 'resolves') start.resolve(undefined);
     else start.reject(new Error('stopped'));
@@ -130,6 +168,21 @@ test('a start that fails is status 1', async () => {
   const { exits, done } = run({
     service: { start: () => Promise.reject(new Error('the port is taken')), stop: () => Promise.resolve() },
   });
+  await done;
+  expect(exits[0]).toBe(EXIT.failed);
+});
+
+test('a start that fails is status 1 also when what was started has ended by then', async () => {
+  const ended = deferred<string>();
+  const service = {
+    start: async () => {
+      ended.resolve('drained');
+      await new Promise((resolve) => setImmediate(resolve));
+      throw new Error('there are no pipes');
+    },
+    stop: () => Promise.resolve(),
+  };
+  const { exits, done } = run({ service, ended: ended.promise });
   await done;
   expect(exits[0]).toBe(EXIT.failed);
 });

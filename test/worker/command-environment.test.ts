@@ -1,39 +1,103 @@
-import { expect, test } from 'vitest';
-import { attemptEnvironment, inheritedEnvironment } from '../../src/worker/command-environment.ts';
+import { describe, expect, test } from 'vitest';
+import { baseEnvironment, commandEnvironment } from '../../src/worker/command-environment.ts';
+import { attemptOf } from './support/test-worker.ts';
 
-test('secrets, Hydra’s own variables and the IPC channel are withheld; the rest is passed on', () => {
-  const kept = { PATH: '/bin', HOME: '/root', LANG: 'C.UTF-8', TEST_CLUSTER_ID: 'x', MY_PGHOST: 'mine', EMPTY: '' };
-  const withheld = {
-    HYDRA_TOKEN: 's',
-    HYDRA_COORDINATORS: 's',
-    DATABASE_URL: 's',
-    POSTGRES_PASSWORD: 's',
-    PGPASSWORD: 's',
-    PGSERVICEFILE: 's',
-    NODE_CHANNEL_FD: '3',
-    NODE_CHANNEL_SERIALIZATION_MODE: 'json',
-    NODE_UNIQUE_ID: '1',
-    npm_config_registry: 's',
-    npm_lifecycle_event: 'start',
-    INIT_CWD: '/',
+describe('the base', () => {
+  const base = {
+    PATH: '/bin',
+    HOME: '/root',
+    USER: 'u',
+    LOGNAME: 'u',
+    SHELL: '/bin/sh',
+    LANG: 'C.UTF-8',
+    LC_ALL: 'C',
+    LC_TIME: 'de_DE',
+    TZ: 'UTC',
+    TMPDIR: '/tmp',
   };
-  expect(inheritedEnvironment({ ...kept, ...withheld, NOT_SET: undefined })).toEqual(kept);
+  const own = {
+    ...base,
+    HYDRA_TOKEN: 's',
+    DATABASE_URL: 's',
+    AWS_SECRET_ACCESS_KEY: 's',
+    TERM: 'xterm',
+    MY_VALUE: '1',
+    MY_OTHER: '2',
+    MYSELF: '3',
+    NODE_CHANNEL_FD: '3',
+    NODE_UNIQUE_ID: '1',
+    NODE_CHANNEL_SERIALIZATION_MODE: 'json',
+    NODE_ENV: 'test',
+    NOT_SET: undefined,
+  };
+
+  test('is what a program needs to find its way, and nothing else', () => {
+    expect(baseEnvironment(own, [])).toEqual(base);
+  });
+
+  test('has what is passed on purpose, by name and by prefix, but never the channel to the parent', () => {
+    expect(baseEnvironment(own, ['MY_*', 'AWS_SECRET_ACCESS_KEY', 'NODE_*', 'NOT_SET', 'UNKNOWN'])).toEqual({
+      ...base,
+      MY_VALUE: '1',
+      MY_OTHER: '2',
+      AWS_SECRET_ACCESS_KEY: 's',
+      NODE_ENV: 'test',
+    });
+  });
+
+  test('always has a PATH', () => {
+    expect(baseEnvironment({}, [])).toEqual({ PATH: expect.stringContaining('/usr/bin') as string });
+  });
 });
 
-const attempt = { ref: { taskId: 'a-task', attempt: 3 }, command: 'true', queue: 'mail', scheduledAtUs: 0 };
+const PARTS = {
+  base: { PATH: '/bin', HOME: '/root', LANG: 'C' },
+  account: null,
+  workerId: 'w1',
+  waitedMs: 0,
+  marks: {},
+};
 
-test('a command learns what it is', () => {
-  expect(attemptEnvironment({ ...attempt, scheduledAtUs: 1_893_456_000_123_456 }, 'w1')).toEqual({
+test('a command learns what it is and how late it starts', () => {
+  const attempt = {
+    ...attemptOf('true'),
+    ref: { taskId: 'a-task', attempt: 3 },
+    queue: 'mail',
+    scheduledAtUs: 1_893_456_000_123_456,
+    lateUs: 1_999_000,
+  };
+  expect(commandEnvironment({ ...PARTS, attempt, waitedMs: 30.5 })).toEqual({
+    ...PARTS.base,
     HYDRA_TASK_ID: 'a-task',
     HYDRA_ATTEMPT: '3',
     HYDRA_QUEUE: 'mail',
     HYDRA_WORKER_ID: 'w1',
     HYDRA_SCHEDULED_AT: '2030-01-01T00:00:00.123Z',
+    HYDRA_LATE_MS: '2029',
+  });
+});
+
+test('what is nearer to the command wins: user, task, secrets, then what Hydra says', () => {
+  const account = { name: 'nobody', uid: 65_534, gid: 65_534, home: '/nowhere', shell: '/bin/false' };
+  const env = { LANG: 'de', SHELL: '/bin/zsh', TOKEN: 'public', HYDRA_ATTEMPT: '99', MARK: 'mine' };
+  const attempt = attemptOf('true', { env }, { secretEnv: { TOKEN: 'secret', HYDRA_QUEUE: 'mine' } });
+  expect(commandEnvironment({ ...PARTS, attempt, account, marks: { MARK: 'm' } })).toMatchObject({
+    PATH: '/bin',
+    HOME: '/nowhere',
+    USER: 'nobody',
+    LOGNAME: 'nobody',
+    SHELL: '/bin/zsh',
+    LANG: 'de',
+    TOKEN: 'secret',
+    HYDRA_ATTEMPT: '1',
+    HYDRA_QUEUE: 'default',
+    MARK: 'm',
   });
 });
 
 test('an instant that no Date can hold is no fault', () => {
   for (const scheduledAtUs of [Number.MAX_SAFE_INTEGER * 1_000, Number.NaN, -Infinity]) {
-    expect(attemptEnvironment({ ...attempt, scheduledAtUs }, 'w1')).toMatchObject({ HYDRA_SCHEDULED_AT: '' });
+    const attempt = { ...attemptOf('true'), scheduledAtUs };
+    expect(commandEnvironment({ ...PARTS, attempt })).toMatchObject({ HYDRA_SCHEDULED_AT: '' });
   }
 });

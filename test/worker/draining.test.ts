@@ -32,7 +32,7 @@ describe('draining', () => {
 
   test('the coordinator can ask for it, and the worker then ends by itself', async () => {
     const { session, worker } = await registeredPair();
-    session.send({ kind: 'drain' });
+    session.send({ kind: 'drain', timeoutMs: null });
     await session.heard('draining');
     await session.heard('goodbye');
     session.end();

@@ -5,7 +5,7 @@ import { ScriptedCoordinator } from './support/scripted-coordinator.ts';
 
 test('the process answers probes from the start, is ready once registered, and ends when it is told to drain', async () => {
   const coordinator = await ScriptedCoordinator.start();
-  const parts = buildWorker({
+  const parts = await buildWorker({
     HYDRA_WORKER_ID: 'the-worker',
     HYDRA_COORDINATORS: coordinator.address,
     HYDRA_HEALTH_PORT: '0',
@@ -33,12 +33,16 @@ test('the process answers probes from the start, is ready once registered, and e
     'hydra_worker_attempts_total{reason="exited"} 0',
     'hydra_worker_reconnects_total 0',
     'hydra_worker_lease_fences_total 0',
+    'hydra_worker_stops_total{cause="timed_out"} 0',
+    'hydra_worker_kills_total 0',
+    'hydra_worker_stdin_bytes_total 0',
+    'hydra_worker_guardian_restarts_total 0',
   ]) {
     expect(metrics.split('\n')).toContain(line);
   }
   expect(metrics).toMatch(/^hydra_worker_heartbeat_age_seconds \d/m);
 
-  session.send({ kind: 'drain' });
+  session.send({ kind: 'drain', timeoutMs: null });
   await session.heard('goodbye');
   session.end();
   expect(await parts.ended).toBe('the worker has drained');
@@ -46,10 +50,18 @@ test('the process answers probes from the start, is ready once registered, and e
   await expect(get('/healthz')).rejects.toThrow();
 });
 
-test('without a port there is no health server', () => {
-  expect(buildWorker({ HYDRA_WORKER_ID: 'w', HYDRA_LOG_LEVEL: 'silent' }).describe()).toEqual({ workerId: 'w' });
+test('without a port there is no health server', async () => {
+  const parts = await buildWorker({ HYDRA_WORKER_ID: 'w', HYDRA_LOG_LEVEL: 'silent' });
+  expect(parts.describe()).toEqual({ workerId: 'w' });
 });
 
-test('a wrong configuration is refused with every fault', () => {
-  expect(() => buildWorker({ HYDRA_SLOTS: '0', HYDRA_LABELS: 'x' })).toThrow(ConfigError);
+test('a wrong configuration is refused with every fault', async () => {
+  await expect(buildWorker({ HYDRA_SLOTS: '0', HYDRA_LABELS: 'x' })).rejects.toThrow(ConfigError);
+});
+
+test.each([
+  [{ HYDRA_POLICY_FILE: '/nonexistent/policy.json' }, 'HYDRA_POLICY_FILE /nonexistent/policy.json cannot be read'],
+  [{ HYDRA_CGROUP: '/nonexistent/cgroup' }, 'HYDRA_CGROUP'],
+])('so is one that does not hold here: %o', async (env, fault) => {
+  await expect(buildWorker({ HYDRA_LOG_LEVEL: 'silent', ...env })).rejects.toThrow(fault);
 });

@@ -7,9 +7,9 @@ import type { ScriptedCoordinator } from './support/scripted-coordinator.ts';
 import { attemptOf, markOf, metric, registeredPair } from './support/test-worker.ts';
 
 describe('ownership', () => {
-  test('Stop kills the group, and nothing is reported', async () => {
+  test('Stop kills the whole tree, and nothing is reported', async () => {
     const { session, coordinator } = await registeredPair();
-    const attempt = attemptOf('trap "" TERM; sleep 600 & sleep 601');
+    const attempt = attemptOf('trap "" TERM; setsid sleep 600 & sleep 601');
     session.dispatch(attempt);
     await processesAppear(markOf(attempt.ref), 3);
     session.send({ kind: 'stop', refs: [attempt.ref] });
@@ -32,7 +32,7 @@ describe('ownership', () => {
 
   test('a lease that cannot be renewed: everything is killed, results that exist are kept', async () => {
     const { session, coordinator, worker, logged } = await registeredPair({ leaseMs: 3_000, heartbeatIntervalMs: 100 });
-    const [ended, running] = [attemptOf('exit 4'), attemptOf('sleep 600 & sleep 601')];
+    const [ended, running] = [attemptOf('exit 4'), attemptOf('trap "" TERM; setsid sleep 600 & sleep 601')];
     session.dispatch(ended, running);
     await session.finished(ended.ref);
     await processesAppear(markOf(running.ref), 3);
@@ -48,6 +48,21 @@ describe('ownership', () => {
     expect((await next.finished(ended.ref)).result.exitCode).toBe(4);
     next.acknowledge(ended.ref);
     expect((await next.run(attemptOf('exit 6'))).result.exitCode).toBe(6);
+  });
+
+  test('a result that waits for its output to be taken is not lost with the lease', async () => {
+    const { session, coordinator, worker } = await registeredPair({ leaseMs: 3_000, heartbeatIntervalMs: 100 });
+    session.takesOutput = false;
+    const [ended, running] = [attemptOf('seq 50000; exit 4'), attemptOf('sleep 600')];
+    session.dispatch(ended, running);
+    await session.heard('output');
+    session.answers = 'silent';
+    await processesGone(markOf(running.ref));
+    const { next, registration } = await firstWithout(coordinator, running.ref);
+    expect(registration.inHand.map(({ ref }) => ref)).toEqual([ended.ref]);
+    expect((await next.finished(ended.ref)).result.exitCode).toBe(4);
+    expect(next.written(ended.ref).stdout.length).toBe(288_894);
+    expect(await metric(worker, 'hydra_worker_lease_fences_total')).toBe(1);
   });
 
   test('while PostgreSQL is away the lease holds, since nobody can take it', async () => {

@@ -1,19 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AttemptRef } from '../../src/rpc/messages.ts';
+import type { EndedAttempt } from '../../src/worker/ended-attempt.ts';
 import { ReportOutbox, type Report } from '../../src/worker/report-outbox.ts';
-import type { EndedAttempt } from '../../src/worker/running-attempts.ts';
 
 const refOf = (): AttemptRef => ({ taskId: randomUUID(), attempt: 1 });
 
-function endedOf(ref: AttemptRef, stdoutBytes = 0): EndedAttempt {
+function endedOf(ref: AttemptRef, bytes = 0): EndedAttempt {
+  const piece = { start: 0, data: Buffer.alloc(bytes), segments: [bytes], stdoutEnd: bytes, stderrEnd: 0 };
   return {
     ref,
     startedAtMs: 100,
     endedAtMs: 300,
     result: { reason: 'exited', exitCode: 0, signal: null, error: null },
-    stdout: { head: Buffer.alloc(stdoutBytes), totalBytes: stdoutBytes },
-    stderr: { head: Buffer.alloc(0), totalBytes: 0 },
+    output: bytes === 0 ? [] : [{ ...piece, replacesFrom: null }],
+    usage: { cpuMs: 12, peakMemoryBytes: null },
   };
 }
 
@@ -47,7 +48,10 @@ describe('coalescing', () => {
     outbox.started(ref, 100);
     outbox.ended(endedOf(ref));
     await expect.poll(() => sent.length).toBe(1);
-    expect(sent[0]).toMatchObject({ started: [], finished: [{ ref, startedAgeUs: 900_000, endedAgeUs: 700_000 }] });
+    expect(sent[0]).toMatchObject({
+      started: [],
+      finished: [{ ref, startedAgeUs: 900_000, endedAgeUs: 700_000, output: [], usage: { cpuMs: 12 } }],
+    });
   });
 
   test('a start is reported by itself when the end takes longer', async () => {
@@ -103,7 +107,7 @@ describe('bounds', () => {
     const kib = 1024;
     for (const size of [600 * kib, 424 * kib, 1, 2048 * kib, 1]) outbox.ended(endedOf(refOf(), size));
     await turns();
-    expect(sent.map(({ finished }) => finished.map(({ stdout }) => stdout.totalBytes))).toEqual([
+    expect(sent.map(({ finished }) => finished.map(({ output }) => output[0]?.data.length))).toEqual([
       [600 * kib, 424 * kib],
       [1],
       [2048 * kib],

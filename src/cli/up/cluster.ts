@@ -31,7 +31,9 @@ export interface ClusterDetails {
 
 /** How long a PostgreSQL that is not ours may take to answer. */
 const DATABASE_WAIT_MS = 30_000;
-/** How long processes that are forced to end may take to kill what they run. */
+/** How long commands that are forced to end have from their stop signal to their being killed. */
+const HAND_BACK_MS = 2_000;
+/** How long processes that are forced to end may take for it. */
 const FORCE_MS = 2_000;
 
 /** A whole cluster on one machine. */
@@ -77,14 +79,18 @@ export class Cluster implements Service {
     return (this.#stopping ??= this.#stop());
   }
 
-  /** Ends everything within seconds, commands included. Nothing that was committed is lost. */
+  /**
+   * Ends everything within seconds, commands included. Nothing that was committed is lost, and tasks whose commands are
+   * stopped in time go back to their queues at once.
+   */
   async force(): Promise<void> {
     this.#abort.abort();
-    const children = [...this.#workers, ...this.#servers];
-    // Another signal than `stop` sends, since two of one kind that come at once are delivered as one.
-    const gone = Promise.all(children.map((child) => child.end('SIGINT')));
-    await Promise.race([gone, delay(FORCE_MS, undefined, { ref: false })]);
-    await Promise.all(children.map((child) => child.end('SIGKILL')));
+    // For a worker that stops already, one signal means to hand back what it runs, and the next to kill it. They are
+    // of other kinds than the one before, since two of one kind that come at once are delivered as one.
+    await endWithin(HAND_BACK_MS, this.#workers, 'SIGINT');
+    await endWithin(FORCE_MS, this.#workers, 'SIGTERM');
+    await endWithin(FORCE_MS, this.#servers, 'SIGINT');
+    await Promise.all([...this.#workers, ...this.#servers].map((child) => child.end('SIGKILL')));
     await this.#postgres?.kill();
   }
 
@@ -149,4 +155,10 @@ export class Cluster implements Service {
     // Nothing of it goes on behind the caller's back; what it threw is for the caller of start.
     await this.#starting?.catch(() => undefined);
   }
+}
+
+/** Sends a signal that means to end, and waits for the end, but not longer than `ms`. */
+async function endWithin(ms: number, children: readonly Child[], signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
+  const gone = Promise.all(children.map((child) => child.end(signal)));
+  await Promise.race([gone, delay(ms, undefined, { ref: false })]);
 }

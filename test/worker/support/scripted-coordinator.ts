@@ -1,7 +1,15 @@
-import { Server, ServerCredentials, type ServerDuplexStream, type status } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerWritableStream,
+  type status,
+} from '@grpc/grpc-js';
 import { onTestFinished } from 'vitest';
 import { decodeFromWorker, encodeFromCoordinator } from '../../../src/rpc/codec.ts';
 import type { CoordinatorMessage } from '../../../src/rpc/generated/hydra/v1/CoordinatorMessage.ts';
+import type { StdinPiece } from '../../../src/rpc/generated/hydra/v1/StdinPiece.ts';
+import type { StdinRequest__Output } from '../../../src/rpc/generated/hydra/v1/StdinRequest.ts';
 import type { WorkerMessage__Output } from '../../../src/rpc/generated/hydra/v1/WorkerMessage.ts';
 import { CHANNEL_OPTIONS, services } from '../../../src/rpc/load-proto.ts';
 import {
@@ -14,10 +22,16 @@ import {
   type Registration,
   type StartedReport,
 } from '../../../src/rpc/messages.ts';
+import { decodeRef } from '../../../src/rpc/ref-codec.ts';
+import { assemble, type Written } from './written.ts';
 
 type Call = ServerDuplexStream<WorkerMessage__Output, CoordinatorMessage>;
+/** A Stdin call of a worker, seen from the coordinator's end. */
+export type StdinCall = ServerWritableStream<StdinRequest__Output, StdinPiece>;
 type Kind = FromWorker['kind'];
 type Said<K extends Kind> = Extract<FromWorker, { kind: K }>;
+
+const STDIN_PIECE_BYTES = 64 * 1024;
 
 /** How long a test waits for the worker before it fails and says for what. */
 const PATIENCE_MS = 20_000;
@@ -56,12 +70,15 @@ export interface Terms {
   readonly leaseMs?: number;
   readonly heartbeatIntervalMs?: number;
   readonly superseded?: readonly AttemptRef[];
+  readonly outputWindowBytes?: number;
 }
 
 /** One worker's stream, seen from the coordinator's end; the test says what it does. */
 export class ScriptedSession {
   /** How heartbeats are answered; `silent` does not answer. */
   answers: 'renewed' | 'not_renewed' | 'silent' = 'renewed';
+  /** Whether pieces of output are acknowledged as they come. */
+  takesOutput = true;
   /** Resolves when the worker has ended its side, or the stream is gone. */
   readonly gone: Promise<void>;
   readonly #said = new Arrivals<FromWorker>();
@@ -78,6 +95,10 @@ export class ScriptedSession {
       const message = decodeFromWorker(wire);
       if (message.kind === 'heartbeat' && this.answers !== 'silent') {
         this.send({ kind: 'heartbeat_ack', sequence: message.sequence, renewed: this.answers === 'renewed' });
+      }
+      if (message.kind === 'output' && this.takesOutput) {
+        const stored = message.chunks.map(({ ref, start }) => ({ ref, start }));
+        this.send({ kind: 'output_ack', stored, superseded: [] });
       }
       this.#said.add(message);
     });
@@ -121,6 +142,7 @@ export class ScriptedSession {
       leaseMs: terms.leaseMs ?? 30_000,
       heartbeatIntervalMs: terms.heartbeatIntervalMs ?? 5_000,
       superseded: terms.superseded ?? [],
+      outputWindowBytes: terms.outputWindowBytes ?? 256 * 1024,
     });
     return registration;
   }
@@ -135,6 +157,31 @@ export class ScriptedSession {
 
   acknowledge(...recorded: readonly AttemptRef[]): void {
     this.send({ kind: 'acknowledge', recorded, superseded: [] });
+  }
+
+  /** What an attempt wrote, as far as it came in this session. */
+  written(ref: AttemptRef): Written {
+    return assemble(
+      this.said.flatMap((message) => {
+        if (message.kind === 'output') return message.chunks.filter((chunk) => refKey(chunk.ref) === refKey(ref));
+        if (message.kind !== 'report') return [];
+        return message.finished.filter((report) => refKey(report.ref) === refKey(ref)).flatMap(({ output }) => output);
+      }),
+    );
+  }
+
+  /** Waits until the attempt has written something that matches, and returns that. */
+  async wrote(ref: AttemptRef, pattern: RegExp): Promise<Written> {
+    return this.#said.until(`${String(pattern)} of ${refKey(ref)}`, () => {
+      const written = this.written(ref);
+      return pattern.test(written.text) ? written : undefined;
+    });
+  }
+
+  /** Dispatches an attempt, waits for its end, acknowledges it and returns it with what it wrote. */
+  async runToEnd(attempt: Attempt): Promise<FinishedReport & { readonly written: Written }> {
+    const report = await this.run(attempt);
+    return { ...report, written: this.written(attempt.ref) };
   }
 
   /** Dispatches an attempt, waits for its end and acknowledges it. */
@@ -165,6 +212,9 @@ export class ScriptedSession {
 export class ScriptedCoordinator {
   readonly #server: Server;
   readonly #sessions = new Arrivals<ScriptedSession>();
+  readonly #stdinCalls = new Arrivals<StdinCall>();
+  /** What commands read, by task. Those that are not here are answered by the test. */
+  readonly stdin = new Map<string, Buffer>();
 
   private constructor(
     server: Server,
@@ -174,6 +224,11 @@ export class ScriptedCoordinator {
     this.#server = server;
     server.addService(services().Coordinator.service, {
       Session: (call: Call) => this.#sessions.add(new ScriptedSession(call)),
+      Stdin: (call: StdinCall) => {
+        this.#stdinCalls.add(call);
+        const data = this.stdin.get(decodeRef(call.request.ref).taskId);
+        if (data) void sendAll(call, data.subarray(call.request.offset));
+      },
     });
   }
 
@@ -200,8 +255,29 @@ export class ScriptedCoordinator {
     return this.#sessions.until(`session no. ${nth}`, (all) => all[nth - 1]);
   }
 
+  /** The `nth` Stdin call that was ever made, 1 for the first. */
+  async stdinCall(nth = 1): Promise<StdinCall> {
+    return this.#stdinCalls.until(`Stdin call no. ${nth}`, (all) => all[nth - 1]);
+  }
+
+  get stdinCallCount(): number {
+    return this.#stdinCalls.all.length;
+  }
+
   /** Cuts every stream and connection. */
   stop(): void {
     this.#server.forceShutdown();
   }
+}
+
+/** At the pace of the worker. */
+async function sendAll(call: StdinCall, data: Buffer): Promise<void> {
+  for (let at = 0; at < data.length && !call.cancelled; at += STDIN_PIECE_BYTES) {
+    if (call.write({ data: data.subarray(at, at + STDIN_PIECE_BYTES) })) continue;
+    await new Promise((resolve) => {
+      call.once('drain', resolve);
+      call.once('cancelled', resolve);
+    });
+  }
+  call.end();
 }

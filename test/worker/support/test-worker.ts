@@ -3,9 +3,12 @@ import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
+import type { Run, RunOptions } from '../../../src/domain/run-options.ts';
 import type { Attempt, AttemptRef } from '../../../src/rpc/messages.ts';
 import type { Environment } from '../../../src/runtime/config.ts';
 import { readWorkerConfig } from '../../../src/worker/config.ts';
+import { ALLOW_ALL } from '../../../src/worker/policy.ts';
+import { readPolicy } from '../../../src/worker/read-policy.ts';
 import { Worker } from '../../../src/worker/worker.ts';
 import { processesGone } from './processes.ts';
 import { ScriptedCoordinator, type ScriptedSession, type Terms } from './scripted-coordinator.ts';
@@ -36,7 +39,17 @@ export function startWorker(
     { level: 'debug' },
     { write: (line) => logged.push(JSON.parse(line) as TestWorker['logged'][0]) },
   );
-  const worker = new Worker({ config: readWorkerConfig(environment), hostname: hostname(), environment, logger });
+  const config = readWorkerConfig(environment);
+  const policy = config.policyFile === null ? ALLOW_ALL : readPolicy(config.policyFile);
+  const worker = new Worker({
+    config,
+    policy,
+    workerMark: null,
+    cgroupControllers: [],
+    hostname: hostname(),
+    environment,
+    logger,
+  });
   onTestFinished(async () => {
     await worker.kill();
     await processesGone(`HYDRA_WORKER_ID=${workerId}`);
@@ -45,8 +58,15 @@ export function startWorker(
 }
 
 /** A first attempt of a new task. */
-export function attemptOf(command: string): Attempt {
-  return { ref: { taskId: randomUUID(), attempt: 1 }, command, queue: 'default', scheduledAtUs: Date.now() * 1_000 };
+export function attemptOf(command: string, options: RunOptions = {}, rest: Partial<Run> = {}): Attempt {
+  return {
+    ref: { taskId: randomUUID(), attempt: 1 },
+    queue: 'default',
+    scheduledAtUs: Date.now() * 1_000,
+    lateUs: 0,
+    run: { command, argv: null, options, secretEnv: {}, hasStdin: false, ...rest },
+    totalTimeoutLeftMs: null,
+  };
 }
 
 export interface Pair extends TestWorker {
