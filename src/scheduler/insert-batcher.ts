@@ -4,11 +4,11 @@ import type { NewTask } from '../domain/task-input.ts';
 
 /** Most tasks of one statement. */
 const MAX_BATCH = 1_000;
-/** Most bytes of commands of one statement, beyond its first. */
-const MAX_BATCH_BYTES = 4 * 1024 * 1024;
-/** Most tasks that wait for a statement, and most bytes of their commands; beyond that, callers are to try again. */
+/** Most bytes of one statement, unless one task alone has more. */
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+/** Most tasks that wait for a statement, and most of their bytes; beyond that, callers are to try again. */
 const MAX_WAITING = 10_000;
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+const MAX_WAITING_BYTES = 128 * 1024 * 1024;
 
 /** Data exceptions and violated constraints: faults of a row, not of the statement. */
 const ROW_FAULT = /^2[23]/;
@@ -46,7 +46,7 @@ export class InsertBatcher {
 
   /** Resolves once the task is committed. */
   submit(task: NewTask): Promise<InsertedTask> {
-    const bytes = Buffer.byteLength(task.command);
+    const bytes = bytesOf(task);
     if (this.#waiting.length >= this.#maxWaiting || this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
       return Promise.reject(new HydraError('unavailable', 'too many tasks wait to be stored; try again'));
     }
@@ -98,6 +98,17 @@ export class InsertBatcher {
       }
     }
   }
+}
+
+/** About what a task takes on its way: the parts of it that can be long. */
+function bytesOf({ argv, command, options, secretEnv, stdin }: NewTask): number {
+  const texts = [
+    command ?? '',
+    ...(argv ?? []),
+    ...Object.values(options.env ?? {}),
+    ...Object.values(secretEnv ?? {}),
+  ];
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), stdin?.length ?? 0);
 }
 
 function isRowFault(error: unknown): boolean {

@@ -45,8 +45,22 @@ function parse(body: Buffer): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // V8 quotes the text around the fault, and says where it is.
-    const why = (error as Error).message.replaceAll(/\s+/g, ' ').slice(0, 160);
+    const why = withoutExcerpt((error as Error).message, text);
     throw invalidArgument([{ field: 'body', message: `is not JSON (${why}); send a JSON object` }]);
   }
+}
+
+/** V8 quotes this many characters before the fault, with dots in front when there were more. */
+const EXCERPT_LEAD = 10;
+
+/**
+ * Where V8 does not say where the fault is, it quotes what is around it. That may be secret, and faults are logged: the
+ * place is told instead, as well as it can be found.
+ */
+function withoutExcerpt(message: string, text: string): string {
+  const [, what, dots, excerpt] = /^(.*?), (\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(message) ?? [];
+  if (what === undefined || excerpt === undefined) return message.replace(/".*$/s, '…');
+  const start = text.indexOf(excerpt);
+  if (dots === undefined || start !== text.lastIndexOf(excerpt)) return what;
+  return `${what} in JSON at position ${start + EXCERPT_LEAD}`;
 }

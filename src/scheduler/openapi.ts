@@ -14,13 +14,14 @@ export async function describeRoutes(app: App): Promise<void> {
           'A distributed task scheduler: at a given time, run this command on one of many workers, reliably, and say ' +
           'what became of it.\n\n**Whoever reaches this API can run commands on the workers.** There is no ' +
           'authentication: Hydra listens on the loopback address unless told otherwise, and anything in front of it ' +
-          'decides who gets through.\n\nInstants are ISO 8601. Answers that are not successes are ' +
+          'decides who gets through. What the page of another site makes a browser change is refused.\n\n' +
+          'Instants are ISO 8601. Answers that are not successes are ' +
           '`application/problem+json` (RFC 9457); `errors` names each field at fault and says what would be right.',
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/', description: 'This scheduler.' }],
       tags: [
-        { name: 'tasks', description: 'Submit, read and cancel tasks.' },
+        { name: 'tasks', description: 'Submit, read, cancel and repeat tasks.' },
         { name: 'cluster', description: 'Workers and what there is to do.' },
         { name: 'operation', description: 'For those who run Hydra.' },
       ],

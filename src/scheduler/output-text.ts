@@ -1,40 +1,36 @@
 import { isUtf8 } from 'node:buffer';
-import type { StreamOutput } from '../db/get-output.ts';
+import { partialAtEnd, partialAtStart } from './output/partial-character.ts';
 
-/** The first bytes of an output as JSON can carry them. */
+/** What is to be told of an output. */
+export interface KeptBytes {
+  readonly bytes: Buffer;
+  /** How many of them come before others that were dropped; `null`: none were dropped among these. */
+  readonly gapAt: number | null;
+  /** There is more before these, or may be behind them. */
+  readonly moreBefore: boolean;
+  readonly moreBehind: boolean;
+}
+
+/** Bytes as JSON can carry them. */
 export interface OutputText {
   /** As `encoding` says. */
   readonly text: string;
   readonly encoding: 'utf-8' | 'base64';
-  /** All that was written, kept or not. */
-  readonly bytes: number;
-  /** Only the first part was kept. */
-  readonly truncated: boolean;
+  /** As in {@link KeptBytes}, of the bytes that `text` stands for. */
+  readonly gapAt: number | null;
 }
 
-/** Longest encoding of a character in UTF-8. */
-const MAX_CHARACTER_BYTES = 4;
-
-export function isTruncated(output: StreamOutput): boolean {
-  return output.totalBytes > output.kept.length;
+/** What can be read is text; anything else is base64. A character that was cut in two is left out. */
+export function toOutputText({ bytes, gapAt, moreBefore, moreBehind }: KeptBytes): OutputText {
+  const gap = gapAt ?? bytes.length;
+  const before = whole(bytes.subarray(0, gap), moreBefore, gapAt !== null || moreBehind);
+  const behind = whole(bytes.subarray(gap), true, moreBehind);
+  if (!isUtf8(before) || !isUtf8(behind)) return { text: bytes.toString('base64'), encoding: 'base64', gapAt };
+  const text = before.toString('utf8') + behind.toString('utf8');
+  return { text, encoding: 'utf-8', gapAt: gapAt === null ? null : before.length };
 }
 
-/** What can be read is text; anything else is base64. A character that was cut in two at the end is left out. */
-export function toOutputText(output: StreamOutput): OutputText {
-  const truncated = isTruncated(output);
-  const rest = { bytes: output.totalBytes, truncated };
-  const whole = truncated ? withoutPartialCharacter(output.kept) : output.kept;
-  if (isUtf8(whole)) return { text: whole.toString('utf8'), encoding: 'utf-8', ...rest };
-  return { text: output.kept.toString('base64'), encoding: 'base64', ...rest };
-}
-
-function withoutPartialCharacter(bytes: Buffer): Buffer {
-  for (let cut = 0; cut < MAX_CHARACTER_BYTES && cut < bytes.length; cut++) {
-    const byte = bytes[bytes.length - 1 - cut] ?? 0;
-    const isContinuation = (byte & 0b1100_0000) === 0b1000_0000;
-    if (isContinuation) continue;
-    const length = byte >= 0b1111_0000 ? 4 : byte >= 0b1110_0000 ? 3 : byte >= 0b1100_0000 ? 2 : 1;
-    return cut + 1 < length ? bytes.subarray(0, bytes.length - 1 - cut) : bytes;
-  }
-  return bytes;
+function whole(bytes: Buffer, moreBefore: boolean, moreBehind: boolean): Buffer {
+  const rest = bytes.subarray(moreBefore ? partialAtStart(bytes) : 0);
+  return rest.subarray(0, rest.length - (moreBehind ? partialAtEnd(rest) : 0));
 }

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { isTransient } from '../db/unavailable.ts';
-import { HydraError, type FaultCode, type FieldFault } from '../domain/errors.ts';
+import { HydraError, MAX_FAULTS, type FaultCode, type FieldFault } from '../domain/errors.ts';
 
 /** A fault that only HTTP knows, such as a method that a route does not have. */
 export class HttpFault extends Error {
@@ -36,9 +36,6 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** What a client may wait before it tries again; outages of PostgreSQL are mostly restarts. */
 const RETRY_AFTER_S = 2;
-
-/** Most faults that one answer lists. */
-export const MAX_FAULTS = 100;
 
 const STATUS: Readonly<Record<FaultCode, number>> = {
   invalid_argument: 400,

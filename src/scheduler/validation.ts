@@ -2,9 +2,19 @@ import type { FastifySchemaCompiler } from 'fastify';
 import { Type, type TSchema } from 'typebox';
 import { invalidArgument } from '../domain/errors.ts';
 import { faultFinder } from '../domain/schema-faults.ts';
+import { bodyOf } from './json-body.ts';
+
+const Nothing = Type.Object({}, { additionalProperties: false });
+const findExcess = faultFinder(Nothing);
 
 /** The query of a route that takes none: a parameter that would be ignored is a mistake. */
-export const NoQuery = Type.Object({}, { additionalProperties: false });
+export const NoQuery = Nothing;
+
+/** The same for the body; `{}` says nothing, too. */
+export function refuseBody(request: { readonly body: unknown }): void {
+  const faults = findExcess(bodyOf(request) ?? {});
+  if (faults.length > 0) throw invalidArgument(faults);
+}
 
 /**
  * Checks parameters of path and query against their schema. Bodies are checked by the routes, so that what a schema

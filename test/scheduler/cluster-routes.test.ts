@@ -118,11 +118,16 @@ describe('those who run Hydra', () => {
       'GET /readyz',
       'GET /schedule',
       'GET /schedule/:task_id',
+      'GET /schedule/:task_id/attempts',
       'GET /schedule/:task_id/output',
       'GET /stats',
       'GET /workers',
       'POST /schedule',
+      'POST /schedule/:task_id/retry',
+      'POST /schedule/:task_id/run-now',
       'POST /schedule/batch',
+      'POST /schedule/cancel',
+      'POST /workers/:worker_id/drain',
     ]);
     expect(Object.values(about.routes).every((summary) => summary !== '')).toBe(true);
   });

@@ -21,6 +21,11 @@ describe('while PostgreSQL cannot be reached', () => {
     ['GET', `/schedule/${randomUUID()}`, undefined],
     ['DELETE', `/schedule/${randomUUID()}`, undefined],
     ['GET', `/schedule/${randomUUID()}/output`, undefined],
+    ['GET', `/schedule/${randomUUID()}/attempts`, undefined],
+    ['POST', `/schedule/${randomUUID()}/retry`, undefined],
+    ['POST', `/schedule/${randomUUID()}/run-now`, undefined],
+    ['POST', '/schedule/cancel', { all: true }],
+    ['POST', '/workers/w/drain', undefined],
     ['GET', '/workers', undefined],
     ['GET', '/stats', undefined],
     ['GET', '/readyz', undefined],
@@ -122,7 +127,7 @@ describe('while the database is not set up', () => {
     const ready = await server.app.inject({ url: '/readyz' });
     expect(problemOf(ready)).toMatchObject({
       status: 503,
-      detail: expect.stringMatching(/^the schema lacks 0001_\w+; run: hydra migrate/) as string,
+      detail: expect.stringMatching(/^the schema lacks 0001_\w+, 0002_\w+; run: hydra migrate/) as string,
     });
     const submit = await server.app.inject({ method: 'POST', url: '/schedule', payload: { command: 'true' } });
     expect(problemOf(submit)).toMatchObject({

@@ -11,18 +11,19 @@ class ManualStore {
   readonly store = (tasks: readonly NewTask[]): Promise<InsertedTask[]> =>
     new Promise((resolve, reject) => {
       const end = (error?: Error) => {
-        if (error === undefined) resolve(tasks.map(({ command }) => ({ id: command, created: true, due: false })));
+        if (error === undefined) resolve(tasks.map(insertedAs));
         else reject(error);
       };
       this.statements.push({ tasks, end });
     });
 
-  commands(): string[][] {
+  commands(): (string | null)[][] {
     return this.statements.map(({ tasks }) => tasks.map(({ command }) => command));
   }
 }
 
 const task = (command: string) => newTask({ command });
+const insertedAs = ({ command }: NewTask) => ({ id: command ?? '', created: true, due: false });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const rowFault = Object.assign(new Error('violates a check'), { code: '23514' });
 
@@ -43,8 +44,7 @@ describe('InsertBatcher', () => {
   });
 
   test('starts again after a pause, also from within an answer', async () => {
-    const store = (tasks: readonly NewTask[]) =>
-      Promise.resolve(tasks.map(({ command }) => ({ id: command, created: true, due: false })));
+    const store = (tasks: readonly NewTask[]) => Promise.resolve(tasks.map(insertedAs));
     const batcher = new InsertBatcher(store);
     const next = await batcher.submit(task('a')).then(() => batcher.submit(task('b')));
     expect(next.id).toBe('b');
@@ -65,12 +65,49 @@ describe('InsertBatcher', () => {
     const large = Array.from({ length: 100 }, () => batcher.submit(task('y'.repeat(100_000))));
     manual.statements[2]?.end();
     await turn();
-    expect(manual.statements[3]?.tasks).toHaveLength(41);
-    for (let i = 3; i < 6; i++) {
+    expect(manual.statements[3]?.tasks).toHaveLength(83);
+    for (let i = 3; i < 5; i++) {
       manual.statements[i]?.end();
       await turn();
     }
     await Promise.all([...small, ...large]);
+  });
+
+  test('counts all that can be long, and sends what is too long with others alone', async () => {
+    const long = 'z'.repeat(100_000);
+    const kinds: Partial<NewTask>[] = [
+      { command: null, argv: [long, long] },
+      { options: { env: { A: long, B: long } } },
+      { secretEnv: { A: long, B: long } },
+      { stdin: Buffer.alloc(200_000) },
+    ];
+    for (const kind of kinds) {
+      const manual = new ManualStore();
+      const batcher = new InsertBatcher(manual.store);
+      const answers = Array.from({ length: 101 }, () => batcher.submit(newTask(kind)));
+      for (let i = 0; i < 4; i++) {
+        manual.statements[i]?.end();
+        await turn();
+      }
+      expect(manual.statements.map(({ tasks }) => tasks.length)).toEqual([1, 41, 41, 18]);
+      await Promise.all(answers);
+    }
+    const manual = new ManualStore();
+    const batcher = new InsertBatcher(manual.store);
+    const sizes = [0, 10, 16 * 1024 * 1024, 16 * 1024 * 1024, 10, 10];
+    const answers = sizes.map((size) => batcher.submit(newTask({ stdin: Buffer.alloc(size) })));
+    for (let i = 0; i < 5; i++) {
+      manual.statements[i]?.end();
+      await turn();
+    }
+    expect(manual.statements.map(({ tasks }) => tasks.map(({ stdin }) => stdin?.length))).toEqual([
+      [0],
+      [10],
+      [16 * 1024 * 1024],
+      [16 * 1024 * 1024],
+      [10, 10],
+    ]);
+    await Promise.all(answers);
   });
 
   test("lets a fault of one row be that row's alone", async () => {
@@ -112,6 +149,21 @@ describe('InsertBatcher', () => {
     await turn();
     manual.statements[1]?.end();
     expect(await Promise.all(answers)).toHaveLength(3);
+  });
+
+  test('refuses more bytes than may wait', async () => {
+    const manual = new ManualStore();
+    const batcher = new InsertBatcher(manual.store);
+    const stdin = Buffer.alloc(16 * 1024 * 1024);
+    // The first is under way, and does not wait.
+    const answers = Array.from({ length: 9 }, () => batcher.submit(newTask({ stdin, command: '' })));
+    await expect(batcher.submit(newTask())).rejects.toMatchObject({ code: 'unavailable' });
+    for (let i = 0; i < 9; i++) {
+      manual.statements[i]?.end();
+      await turn();
+    }
+    expect(await Promise.all(answers)).toHaveLength(9);
+    expect(batcher.depth).toBe(0);
   });
 
   test('stops when all is answered', async () => {

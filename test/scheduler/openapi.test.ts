@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seedRow, seedWorker } from '../db/support/rows.ts';
+import { validInput } from '../domain/support/inputs.ts';
 import { startAppOnDatabase, type AppOnDatabase } from './support/test-app.ts';
 
 interface Media {
@@ -75,8 +77,8 @@ describe('/openapi.json', () => {
   });
 
   test('describes every operation: what it does, what it takes, how it may answer', () => {
-    expect(operations).toHaveLength(13);
-    expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(13);
+    expect(operations).toHaveLength(18);
+    expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(18);
     const tags = document.tags.map(({ name }) => name);
     for (const { method, path, operation } of operations) {
       const what = `${method} ${path}`;
@@ -107,7 +109,13 @@ describe('/openapi.json', () => {
     for (const schema of [...schemas, ...Object.values(document.components.schemas)]) {
       expect(() => Compile(Type.Unsafe(resolve(schema) as object))).not.toThrow();
     }
-    expect(Object.keys(document.components.schemas).sort()).toEqual(['Problem', 'Task', 'TaskDetail', 'TaskInput']);
+    expect(Object.keys(document.components.schemas).sort()).toEqual([
+      'Problem',
+      'Task',
+      'TaskDetail',
+      'TaskInput',
+      'Worker',
+    ]);
   });
 
   test('gives examples that follow the schemas', () => {
@@ -118,10 +126,26 @@ describe('/openapi.json', () => {
     }
   });
 
+  test('tells the truth about what is submitted and shown', async () => {
+    const schema = document.components.schemas.TaskInput;
+    const described = Compile(Type.Unsafe(resolve(schema) as object));
+    expect(described.Check({})).toBe(false);
+    expect(described.Check({ command: 'true', argv: ['true'] })).toBe(false);
+    await fc.assert(
+      fc.asyncProperty(validInput, async (input) => {
+        expect(described.Errors(input)).toEqual([]);
+        const submitted = await server.app.inject({ method: 'POST', url: '/schedule', payload: input });
+        await expectDescribed('GET', '/schedule/{task_id}', String(submitted.headers.location), 200);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   test('tells the truth about the answers', async () => {
     const { pool } = server.database;
     const running = await seedRow(pool, { state: 'running' });
     const waiting = await seedRow(pool, { labels: { region: 'eu' } });
+    const ended = await seedRow(pool, { state: 'failed' });
     await seedWorker(pool);
     const task = { command: 'true', idempotency_key: 'k' };
     await expectDescribed('POST', '/schedule', '/schedule', 201, task);
@@ -133,8 +157,18 @@ describe('/openapi.json', () => {
     await expectDescribed('GET', '/schedule/{task_id}', `/schedule/${running}`, 200);
     await expectDescribed('GET', '/schedule/{task_id}', `/schedule/${waiting}`, 200);
     await expectDescribed('GET', '/schedule/{task_id}', '/schedule/x', 400);
-    await expectDescribed('DELETE', '/schedule/{task_id}', `/schedule/${running}`, 409);
+    await expectDescribed('GET', '/schedule/{task_id}/attempts', `/schedule/${running}/attempts`, 200);
+    await expectDescribed('POST', '/schedule/{task_id}/run-now', `/schedule/${waiting}/run-now`, 200);
+    await expectDescribed('POST', '/schedule/{task_id}/run-now', `/schedule/${running}/run-now`, 409);
+    await expectDescribed('DELETE', '/schedule/{task_id}', `/schedule/${running}`, 202);
     await expectDescribed('DELETE', '/schedule/{task_id}', `/schedule/${waiting}`, 200);
+    await expectDescribed('DELETE', '/schedule/{task_id}', `/schedule/${ended}`, 409);
+    await expectDescribed('POST', '/schedule/{task_id}/retry', `/schedule/${ended}/retry`, 200);
+    await expectDescribed('POST', '/schedule/{task_id}/retry', `/schedule/${running}/retry`, 409);
+    await expectDescribed('POST', '/schedule/cancel', '/schedule/cancel', 200, { all: true });
+    await expectDescribed('POST', '/schedule/cancel', '/schedule/cancel', 400, {});
+    await expectDescribed('POST', '/workers/{worker_id}/drain', '/workers/worker/drain', 202);
+    await expectDescribed('POST', '/workers/{worker_id}/drain', '/workers/nobody/drain', 404);
     await expectDescribed('GET', '/schedule/{task_id}/output', `/schedule/${running}/output`, 200);
     await expectDescribed('GET', '/schedule/{task_id}/output', `/schedule/${running}/output?stream=stdout`, 200);
     await expectDescribed('GET', '/schedule/{task_id}/output', `/schedule/${running}/output?attempt=9`, 404);

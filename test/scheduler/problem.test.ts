@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { HydraError, invalidArgument, type FaultCode } from '../../src/domain/errors.ts';
-import { HttpFault, MAX_FAULTS, toProblem } from '../../src/scheduler/problem.ts';
+import { HydraError, invalidArgument, MAX_FAULTS, type FaultCode } from '../../src/domain/errors.ts';
+import { HttpFault, toProblem } from '../../src/scheduler/problem.ts';
 
 const coded = (code: string, message = 'no') => Object.assign(new Error(message), { code });
 const statusOf = (error: unknown) => toProblem(error, 'req-1').problem.status;

@@ -71,7 +71,7 @@ describe('GET /schedule', () => {
     ['?limit=1e2', 'limit', 'is the string "1e2"; give a whole number'],
     ['?limit=1&limit=2', 'limit', 'is an array; give a whole number'],
     ['?limit=99999999999999999999', 'limit', 'give a whole number from 1 to 1000'],
-    ['?state=complete', 'state[0]', '"complete" is not known; did you mean completed?'],
+    ['?state=complete', 'state[0]', '"complete" is not possible; did you mean completed?'],
     ['?state=', 'state[0]', 'give one of scheduled, picked'],
     ['?state=running,', 'state[1]', 'give one of scheduled, picked'],
     ['?queue=a%20b', 'queue', 'give 1 to 63 characters'],

@@ -1,9 +1,8 @@
 import { Type, type TSchema } from 'typebox';
-import { invalidArgument, type FieldFault } from '../../domain/errors.ts';
+import { invalidArgument, MAX_FAULTS, type FieldFault } from '../../domain/errors.ts';
 import { faultFinder } from '../../domain/schema-faults.ts';
 import { MAX_BATCH, normaliseTask, type NewTask } from '../../domain/task-input.ts';
 import { bodyOf } from '../json-body.ts';
-import { MAX_FAULTS } from '../problem.ts';
 import { problems } from '../schemas/problem.ts';
 import { TaskId, TaskInputRef } from '../schemas/task.ts';
 import type { App, Services } from '../services.ts';

@@ -7,8 +7,8 @@ import { TaskId, TaskInputRef } from '../schemas/task.ts';
 import type { App, Services } from '../services.ts';
 import { NoQuery } from '../validation.ts';
 
-/** Room for a command that is far too long, so that the answer can say how long it may be. */
-const BODY_LIMIT_BYTES = 2 * 1024 * 1024;
+/** Room for all that a command may be given to read, as base64, and then some. */
+const BODY_LIMIT_BYTES = 24 * 1024 * 1024;
 
 const Submitted = (description: string) =>
   Type.Object(
@@ -24,7 +24,7 @@ export function addSubmitRoute(app: App, { batcher }: Services): void {
   const schema = {
     summary: 'Submit a task',
     description:
-      'Stores a task that runs `command` at `scheduled_at` on one of the workers. 201 means it is committed. After a ' +
+      'Stores a task that runs `command` or `argv` at `scheduled_at` on one of the workers. 201 means it is committed. After a ' +
       '503 it may or may not have been: an `idempotency_key` makes it safe to try again.',
     tags: ['tasks'],
     operationId: 'submitTask',

@@ -1,10 +1,10 @@
 import { Type, type Static } from 'typebox';
 import { listTasks, type ListPosition, type TaskFilter } from '../../db/list-tasks.ts';
 import { invalidArgument, type FieldFault } from '../../domain/errors.ts';
-import { parseInstant } from '../../domain/instant.ts';
 import { NAME_PATTERN } from '../../domain/lane.ts';
 import { TASK_STATES } from '../../domain/task-state.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
+import { readScheduledRange } from '../scheduled-range.ts';
 import { Nullable, Words } from '../schemas/nullable.ts';
 import { problems } from '../schemas/problem.ts';
 import { TaskRef, toTaskJson } from '../schemas/task.ts';
@@ -70,21 +70,13 @@ export function addTaskListRoute(app: App, { db }: Services): void {
 }
 
 function readQuery(query: Static<typeof Query>): { filter: TaskFilter; after: ListPosition | null } {
-  const faults: FieldFault[] = [];
-  const instant = (field: 'scheduled_from' | 'scheduled_to') => {
-    const text = query[field];
-    if (text === undefined) return undefined;
-    // A plus sign that was not written as %2B arrives as a space; an instant has none.
-    const parsed = parseInstant(text.replace(/ (?=\d\d(:?\d\d)?$)/, '+'));
-    if (parsed.ok) return parsed.instant;
-    faults.push({ field, message: parsed.message });
-    return undefined;
-  };
-  const from = instant('scheduled_from');
-  const to = instant('scheduled_to');
-  if (from !== undefined && to !== undefined && to < from) {
-    faults.push({ field: 'scheduled_to', message: 'is before scheduled_from; give a later instant' });
-  }
+  // A plus sign that was not written as %2B arrives as a space; an instant has none.
+  const plus = (text: string | undefined) => text?.replace(/ (?=\d\d(:?\d\d)?$)/, '+');
+  const scheduled = readScheduledRange({
+    scheduled_from: plus(query.scheduled_from),
+    scheduled_to: plus(query.scheduled_to),
+  });
+  const faults: FieldFault[] = [...scheduled.faults];
   if (query.worker?.includes('\0') === true) {
     faults.push({ field: 'worker', message: 'contains a NUL character; give the id of a worker' });
   }
@@ -97,8 +89,7 @@ function readQuery(query: Static<typeof Query>): { filter: TaskFilter; after: Li
     ...(query.state !== undefined && { states: [...new Set(query.state)] }),
     ...(query.queue !== undefined && { queue: query.queue }),
     ...(query.worker !== undefined && { workerId: query.worker }),
-    ...(from !== undefined && { scheduledFrom: from }),
-    ...(to !== undefined && { scheduledTo: to }),
+    ...scheduled.range,
   };
   return { filter, after };
 }

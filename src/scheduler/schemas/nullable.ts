@@ -1,5 +1,7 @@
 import { Type, type Static, type TSchema } from 'typebox';
 
+export { Words } from '../../domain/words.ts';
+
 /** A schema of one type that also admits `null`. */
 export function Nullable<T extends TSchema>(schema: T) {
   const { type, enum: values } = schema as { type?: string; enum?: unknown[] };
@@ -8,11 +10,6 @@ export function Nullable<T extends TSchema>(schema: T) {
     type: [type, 'null'],
     ...(values !== undefined && { enum: [...values, null] }),
   });
-}
-
-/** One of a few words. */
-export function Words<const T extends readonly string[]>(words: T, options: { description?: string } = {}) {
-  return Type.Unsafe<T[number]>({ type: 'string', enum: [...words], ...options });
 }
 
 /** An instant as Hydra writes it: UTC, to the millisecond. */

@@ -23,8 +23,8 @@ export const ProblemSchema = Type.Object(
         title: 'Bad Request',
         status: 400,
         code: 'invalid_argument',
-        detail: 'command: is missing; give a string such as "echo hello"',
-        errors: [{ field: 'command', message: 'is missing; give a string such as "echo hello"' }],
+        detail: 'priority: is 101; give a whole number from -100 to 100',
+        errors: [{ field: 'priority', message: 'is 101; give a whole number from -100 to 100' }],
       },
     ],
   },
@@ -32,8 +32,8 @@ export const ProblemSchema = Type.Object(
 
 const DESCRIPTIONS = {
   400: 'Something in the request is wrong; `errors` says what and what would be right.',
-  404: 'There is no such task.',
-  409: 'Not possible in the state the task is in.',
+  404: 'There is no such task, attempt or worker.',
+  409: 'Not possible in the state that the task is in.',
   413: 'The body is larger than allowed.',
   415: 'The body is not JSON sent as `application/json`.',
   503: 'PostgreSQL is away or overloaded; try again after the seconds in `Retry-After`.',

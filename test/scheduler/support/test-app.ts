@@ -2,6 +2,7 @@ import type { LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
 import type pg from 'pg';
 import { createPool } from '../../../src/db/pool.ts';
+import { serializeError } from '../../../src/runtime/logger.ts';
 import { buildApp } from '../../../src/scheduler/app.ts';
 import { buildServices, type App, type Services } from '../../../src/scheduler/services.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -11,16 +12,24 @@ export interface TestApp {
   readonly services: Services;
   /** The app's own, not the test's. */
   readonly pool: pg.Pool;
-  /** Lines at `warn` and above. */
+  /** Lines at the level and above. */
   readonly log: readonly { readonly level: number; readonly msg: string }[];
   close(): Promise<void>;
 }
 
+export interface TestAppOptions {
+  /** Nothing beside `localhost` and IP addresses, unless said otherwise. */
+  readonly allowedHosts?: readonly string[] | null;
+  /** From which level on lines are kept; `warn`, unless said otherwise. */
+  readonly level?: string;
+}
+
 /** The REST API on a database, not listening. */
-export async function startApp(url: string, allowedHosts: readonly string[] | null = []): Promise<TestApp> {
+export async function startApp(url: string, options: TestAppOptions = {}): Promise<TestApp> {
+  const { allowedHosts = [], level = 'warn' } = options;
   const log: { level: number; msg: string }[] = [];
   const write = (line: string) => log.push(JSON.parse(line) as { level: number; msg: string });
-  const logger = pino({ level: 'warn' }, { write });
+  const logger = pino({ level, serializers: { err: serializeError } }, { write });
   const pool = createPool({ url, size: 5, applicationName: 'app under test', onIdleError: () => undefined });
   const services = buildServices(pool, logger);
   const app = await buildApp(services, { logger, allowedHosts });
@@ -38,9 +47,9 @@ export interface AppOnDatabase extends TestApp {
 }
 
 /** The REST API on a database of its own. */
-export async function startAppOnDatabase(): Promise<AppOnDatabase> {
+export async function startAppOnDatabase(options: TestAppOptions = {}): Promise<AppOnDatabase> {
   const database = await createTestDatabase();
-  const started = await startApp(database.url);
+  const started = await startApp(database.url, options);
   const close = async () => {
     await started.close();
     await database.close();
