@@ -69,7 +69,9 @@ export default tseslint.config(
     files: ['**/*.mjs', '*.config.js'],
     languageOptions: {
       globals: Object.fromEntries(
-        ['console', 'fetch', 'performance', 'process', 'setTimeout', 'URL'].map((name) => [name, 'readonly']),
+        ['console', 'fetch', 'performance', 'process', 'setTimeout', 'setInterval', 'clearInterval', 'URL'].map(
+          (name) => [name, 'readonly'],
+        ),
       ),
     },
   },

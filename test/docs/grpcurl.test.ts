@@ -5,6 +5,7 @@ import { readCoordinatorConfig } from '../../src/coordinator/config.ts';
 import { Coordinator } from '../../src/coordinator/coordinator.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { readWorkerConfig } from '../../src/worker/config.ts';
+import { ALLOW_ALL } from '../../src/worker/policy.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { readExamples, type Example } from './support/examples.ts';
@@ -34,7 +35,9 @@ beforeAll(async () => {
   calls = new GrpcCalls(coordinator.address);
   for (const id of ['worker-1', 'worker-2']) {
     const environment = { PATH: process.env.PATH, HYDRA_COORDINATORS: coordinator.address, HYDRA_WORKER_ID: id };
-    workers.push(new Worker({ config: readWorkerConfig(environment), hostname: 'host', environment, logger }));
+    const config = readWorkerConfig(environment);
+    const parts = { policy: ALLOW_ALL, workerMark: null, cgroupControllers: [] };
+    workers.push(new Worker({ config, ...parts, hostname: 'host', environment, logger }));
   }
   await Promise.all(workers.map((worker) => worker.start()));
 });

@@ -91,6 +91,7 @@ export class TestCluster {
     const handle = await this.#launch('worker', {
       HYDRA_COORDINATORS: coordinators,
       HYDRA_SLOTS: String(this.#options.slots ?? 4),
+      HYDRA_PASS_ENV: Object.keys(this.marker).join(','),
       ...env,
     });
     this.workers.push(handle);

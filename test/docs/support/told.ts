@@ -33,11 +33,15 @@ export class Told {
   }
 }
 
-/** With what differs from run to run blotted out, and with keys in order. */
+/** Measured or not as chance has it. */
+const USAGE = ['cpu_ms', 'peak_memory_bytes'];
+
+/** With what differs from run to run blotted out or left out, and with keys in order. */
 function comparable(value: Json, key = ''): Json {
   if (Array.isArray(value)) return (value as readonly Json[]).map((item) => comparable(item, key));
   if (isObject(value)) {
-    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    const known = Object.entries(value).filter(([name]) => !USAGE.includes(name));
+    const entries = known.sort(([a], [b]) => (a < b ? -1 : 1));
     return Object.fromEntries(entries.map(([name, item]) => [name, comparable(item, name)]));
   }
   if (typeof value === 'string' && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)) return 'an instant';
