@@ -3,11 +3,12 @@ import pg from 'pg';
 import type { Service } from '../runtime/service.ts';
 import { CliError } from './cli-error.ts';
 import { lockFolder } from './folder-lock.ts';
+import { freePort } from './free-port.ts';
 import { findBinaries } from './postgres/binaries.ts';
 import { DATABASE, dataFolder, prepareCluster, reachableFolder, systemFolder } from './postgres/data-folder.ts';
 import { stopLeftover } from './postgres/leftover.ts';
 import { serverUser } from './postgres/os-user.ts';
-import { freePort, startServer, type Server } from './postgres/server.ts';
+import { startServer, type Server } from './postgres/server.ts';
 
 export interface EmbeddedPostgresOptions {
   /** Where the data is kept; made when it is not there. */
@@ -121,6 +122,8 @@ async function ensureDatabase(url: string): Promise<void> {
   const admin = new URL(url);
   admin.pathname = '/postgres';
   const client = new pg.Client({ connectionString: admin.href });
+  // A connection that breaks also fails the statement in flight, which says so.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);

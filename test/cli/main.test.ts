@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { freePort } from '../../src/cli/postgres/server.ts';
+import { freePort } from '../../src/cli/free-port.ts';
 import { VERSION } from '../../src/runtime/version.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { HydraProcess } from '../support/hydra-process.ts';

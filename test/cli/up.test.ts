@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
-import { freePort } from '../../src/cli/postgres/server.ts';
+import { freePort } from '../../src/cli/free-port.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { HydraProcess } from '../support/hydra-process.ts';
 import { findByCommand, findMarked, untilGone, type RunningProcess } from '../support/processes.ts';

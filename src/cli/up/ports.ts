@@ -1,28 +1,24 @@
-import { createServer } from 'node:net';
 import { CliError } from '../cli-error.ts';
+import { freePort, listenOnce } from '../free-port.ts';
 import type { Address } from './config.ts';
 
 /**
- * The address with a port that is free at the moment.
+ * The address with a port that is free at the moment: its own, or for port 0 any.
  * @throws CliError naming the port and the flag when it is not.
  */
 export async function claimPort(address: Address, flag: string): Promise<Address> {
-  const server = createServer();
+  const { host, port } = address;
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).listen(address.port, address.host, resolve);
-    });
-    const bound = server.address();
-    return { host: address.host, port: typeof bound === 'object' && bound !== null ? bound.port : address.port };
+    if (port === 0) return { host, port: await freePort(host) };
+    await listenOnce(port, host);
+    return address;
   } catch (error) {
-    const where = `port ${address.port} of ${address.host}`;
+    const where = port === 0 ? host : `port ${port} of ${host}`;
     throw new CliError(
       (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
         ? `${where} is in use; stop what listens there, or give another port with ${flag}`
         : `cannot listen on ${where}: ${(error as Error).message}`,
     );
-  } finally {
-    await new Promise((resolve) => server.close(resolve));
   }
 }
 
