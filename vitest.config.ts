@@ -6,8 +6,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Most files start processes of their own; more than two at once on two cores only adds noise.
-    maxWorkers: 2,
+    // Many files wait for timeouts and leases most of the time, so that two cores have room for four.
+    maxWorkers: 4,
     pool: 'forks',
   },
 });

@@ -4,6 +4,7 @@ import { isTransient } from '../db/unavailable.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { CliError } from './cli-error.ts';
 
+/** Pause before the next try, give or take a half. */
 const RETRY_MS = 500;
 
 export interface WaitAndMigrateOptions {
@@ -29,7 +30,7 @@ export async function waitAndMigrate({ url, logger, waitMs, signal }: WaitAndMig
         throw new CliError(`could not bring the database up to date: ${reason(error)}`, { cause: error });
       }
       if (!told) logger.info({ reason: reason(error) }, 'PostgreSQL does not answer yet; waiting for it');
-      await delay(RETRY_MS, undefined, signal === undefined ? {} : { signal });
+      await delay(RETRY_MS * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal });
     }
   }
 }

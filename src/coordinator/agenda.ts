@@ -40,6 +40,11 @@ export class Agenda {
     return this.#bytes;
   }
 
+  /** Lanes of all that is held. */
+  heldLanes(): string[] {
+    return [...this.#heldByLane.keys()];
+  }
+
   heldInLane(lane: string): number {
     return this.#heldByLane.get(lane) ?? 0;
   }

@@ -1,4 +1,4 @@
-import { claimDueTasks, type ClaimedTask } from '../db/claim-due-tasks.ts';
+import { CLAIM_BYTES, claimDueTasks, type ClaimedTask } from '../db/claim-due-tasks.ts';
 import { giveUpClaims } from '../db/give-up-claims.ts';
 import { listDueHeads, type DueHead } from '../db/list-due-heads.ts';
 import { listOwnClaims } from '../db/list-own-claims.ts';
@@ -41,6 +41,8 @@ export interface ClaimLoopDeps {
   readonly logger: Logger;
   /** The own lease is valid; nothing is claimed without. */
   readonly owns: () => boolean;
+  /** Another number after each time at which what was claimed may have been taken; see {@link Ownership.era}. */
+  readonly era: () => number;
   /** PostgreSQL's clock. */
   readonly nowMs: () => number;
   /** Every attempt that anything in this process has to do with, as refKey names it. */
@@ -160,8 +162,11 @@ export class ClaimLoop implements Service {
   }
 
   #roomAhead(lane: string): number {
-    const { agenda, registry } = this.deps;
-    if (agenda.bytes >= AGENDA_BYTES) return 0;
+    const { agenda, metrics, registry } = this.deps;
+    if (agenda.bytes >= AGENDA_BYTES) {
+      metrics.boundHits.inc({ bound: 'agenda_bytes' });
+      return 0;
+    }
     return Math.min(registry.usableSlots(lane) - agenda.heldInLane(lane), registry.allUsableSlots() - agenda.size);
   }
 
@@ -169,8 +174,12 @@ export class ClaimLoop implements Service {
     const { agenda, config, db, dispatcher, hub, metrics } = this.deps;
     const { coordinatorId } = config;
     const { lane, priority } = head;
+    const era = this.deps.era();
     const tasks = await claimDueTasks(db, { coordinatorId, lane, priority, lookaheadMs, limit });
+    if (era !== this.deps.era()) return this.#forsake(tasks);
     metrics.claimed.inc(tasks.length);
+    const bytes = tasks.reduce((sum, task) => sum + task.bytes, 0);
+    if (tasks.length < limit && bytes >= CLAIM_BYTES) metrics.boundHits.inc({ bound: 'claim_bytes' });
     this.#publish(hub, tasks);
     if (lookaheadMs === 0) agenda.addDue(tasks);
     else agenda.add(tasks);
@@ -189,20 +198,34 @@ export class ClaimLoop implements Service {
     const before = this.deps.nowMs() - OFFER_AFTER_MS;
     const overdue = this.deps.agenda.take((task) => task.dueAtMs <= before, OFFER_LIMIT);
     if (overdue.length === 0) return;
+    if (overdue.length === OFFER_LIMIT) this.deps.metrics.boundHits.inc({ bound: 'offers' });
     this.#nextOfferMs = now + OFFER_AFTER_MS;
     // They are off the agenda, so that nothing sends them meanwhile; those that nobody else can run return to it. Should
     // PostgreSQL's answer be lost, nobody knows whose they are, and the sweep finds them.
     const { coordinatorId } = this.deps.config;
+    const era = this.deps.era();
     const released = new Set((await releaseClaimsIfRoomElsewhere(this.deps.db, coordinatorId, overdue)).map(refKey));
+    if (era !== this.deps.era()) return void this.#forsake(overdue);
     this.deps.agenda.add(overdue.filter((task) => !released.has(refKey(task))));
     this.deps.dispatcher.dispatchReady();
+  }
+
+  /**
+   * The answer about these comes from before others may have taken them, so they are not to be sent. The sweep finds
+   * those that are still ours and gives them up.
+   */
+  #forsake(tasks: readonly ClaimedTask[]): number {
+    if (tasks.length > 0) this.#nextSweepMs = 0;
+    return 0;
   }
 
   /** Whoever could have run these has left. What is not released is not ours any more. */
   async #releaseStranded(): Promise<void> {
     const { agenda, config, db, registry } = this.deps;
-    const stranded = agenda.take((task) => registry.usableSlots(task.lane) === 0);
-    if (stranded.length > 0) await releaseClaims(db, config.coordinatorId, stranded);
+    const unserved = new Set(agenda.heldLanes().filter((lane) => registry.usableSlots(lane) === 0));
+    if (unserved.size === 0) return;
+    const stranded = agenda.take((task) => unserved.has(task.lane));
+    await releaseClaims(db, config.coordinatorId, stranded);
   }
 
   /**
@@ -225,11 +248,13 @@ export class ClaimLoop implements Service {
   async #compareClaims(): Promise<void> {
     const { agenda, db, dispatcher, logger } = this.deps;
     const { coordinatorId } = this.deps.config;
+    // Both: one that was known before may have ended meanwhile, and one that is known only now was sent meanwhile.
+    const before = this.deps.known();
     const own = await listOwnClaims(db, coordinatorId);
     for (const { attempt, dueAtMs, taskId } of own) agenda.replan(taskId, attempt, dueAtMs);
     dispatcher.dispatchReady();
     const known = this.deps.known();
-    const stray = own.filter((key) => !known.has(refKey(key)));
+    const stray = own.filter((key) => !before.has(refKey(key)) && !known.has(refKey(key)));
     if (stray.length > 0) {
       logger.warn({ tasks: stray.length }, 'gives up claims whose answer was lost');
       await giveUpClaims(db, coordinatorId, stray);

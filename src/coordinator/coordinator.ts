@@ -7,6 +7,7 @@ import { CANCELLED_CHANNEL, DRAIN_CHANNEL, DUE_CHANNEL, HASTENED_CHANNEL } from 
 import { confirmClaims } from '../db/confirm-claims.ts';
 import { expireCoordinator } from '../db/expire-coordinator.ts';
 import { findWorkerStandings } from '../db/find-worker-standings.ts';
+import { giveUpClaims } from '../db/give-up-claims.ts';
 import { Listener } from '../db/listener.ts';
 import { createPool } from '../db/pool.ts';
 import { releaseClaims } from '../db/release-claims.ts';
@@ -16,6 +17,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { startAll, stopAll, type Service } from '../runtime/service.ts';
 import { VERSION } from '../runtime/version.ts';
 import { Agenda } from './agenda.ts';
+import { Balancer } from './balancer.ts';
 import { Cancellations } from './cancellations.ts';
 import { ClaimLoop } from './claim-loop.ts';
 import type { CoordinatorConfig } from './config.ts';
@@ -25,20 +27,21 @@ import { Dispatcher } from './dispatcher.ts';
 import { EventHub } from './event-hub.ts';
 import { Expirer } from './expirer.ts';
 import { GrpcServer } from './grpc-server.ts';
-import { LeaseKeeper } from './lease-keeper.ts';
+import { LeaseKeeper, renewalIntervalMs } from './lease-keeper.ts';
 import { Limbo } from './limbo.ts';
 import { CoordinatorMetrics } from './metrics.ts';
 import { OutputBuffer } from './output-buffer.ts';
+import { Ownership } from './ownership.ts';
 import { Reaper } from './reaper.ts';
-import { ReportBuffer } from './report-buffer.ts';
+import { ReportBuffer, type ReportBufferDeps } from './report-buffer.ts';
 import { SessionService } from './session-service.ts';
+import { StandingService } from './standing-service.ts';
 import { StdinService } from './stdin-service.ts';
 import { WorkerRegistry } from './worker-registry.ts';
 
-/** How often health follows the lease. */
-const HEALTH_MS = 500;
-/** Longest that stopping may take. */
+/** Longest that stopping may take, and how much of that before workers are sent elsewhere whatever is not committed. */
 const STOP_WITHIN_MS = 10_000;
+const COMMIT_WITHIN_MS = 8_000;
 
 /**
  * A coordinator put together: sessions with workers on one side, PostgreSQL on the other, and between them the agenda
@@ -56,18 +59,19 @@ export class Coordinator implements Service {
   readonly #dispatcher: Dispatcher;
   readonly #limbo: Limbo;
   readonly #leases: LeaseKeeper;
+  readonly #ownership: Ownership;
   readonly #reports: ReportBuffer;
   readonly #output: OutputBuffer;
   readonly #claims: ClaimLoop;
   readonly #cancellations: Cancellations;
   readonly #expirer: Expirer;
   readonly #reaper: Reaper;
+  readonly #balancer: Balancer;
   readonly #sessions: SessionService;
   readonly #stdin: StdinService;
   readonly #listener: Listener;
   readonly #grpc: GrpcServer;
   readonly #health: HealthServer | null;
-  #healthTimer: NodeJS.Timeout | null = null;
   #stopped: Promise<void> | null = null;
 
   constructor(
@@ -80,16 +84,17 @@ export class Coordinator implements Service {
       url: config.databaseUrl,
       applicationName,
       onIdleError: (error: Error) => logger.warn({ err: error }, 'a connection to PostgreSQL broke'),
+      onOperatorFault: (fault: string, error: unknown) =>
+        logger.error({ err: error }, `PostgreSQL cannot be used: ${fault}`),
+      onDeadConnection: () => this.#listener.check(),
     };
     const pool = createPool({ ...poolOptions, size: config.dbPoolSize - 1 });
     const shared = { db: pool, pool, coordinatorId: id, hub: this.#hub, metrics: this.#metrics, logger };
     const nowMs = () => this.#clock.nowMs();
-    const owns = () => this.#leases.owns;
+    const owns = () => this.#ownership.owns;
     const onRoom = () => this.#onRoom();
 
     this.#pool = pool;
-    // Renewals must not queue behind whatever else wants a connection.
-    this.#leasePool = createPool({ ...poolOptions, size: 1 });
     this.#agenda = new Agenda(nowMs, () => {
       onRoom();
       this.#claims.wakeForDue();
@@ -98,6 +103,7 @@ export class Coordinator implements Service {
       onRoom();
       // It may serve lanes that nobody here served before.
       this.#claims.wakeForTasks();
+      this.#balancer.wake();
     });
     this.#limbo = new Limbo(pool, id);
     const parts = { agenda: this.#agenda, registry: this.#registry };
@@ -108,6 +114,8 @@ export class Coordinator implements Service {
       nowMs,
       onLapsed: (tasks) => this.#expirer.end(tasks),
     });
+    // Renewals must not queue behind whatever else wants a connection, nor hang in one that is dead for long.
+    this.#leasePool = createPool({ ...poolOptions, size: 1, statementTimeoutMs: renewalIntervalMs(config.leaseMs) });
     this.#leases = new LeaseKeeper({
       ...shared,
       db: this.#leasePool,
@@ -115,26 +123,35 @@ export class Coordinator implements Service {
       clock: this.#clock,
       registry: this.#registry,
       identity: () => ({ id, hostname: hostname(), address: this.#grpc.address, version: VERSION }),
-      confirmClaims: () => this.#confirmClaims(),
+      onLapsed: (anew) => this.#ownership.doubt(anew),
+      onHealth: () => this.#sayHealth(),
+      onDrain: (session, timeoutMs) => this.#sessions.drain(session, timeoutMs),
+    });
+    this.#ownership = new Ownership({
+      ...shared,
+      valid: () => this.#leases.valid,
+      confirmClaims: (anew) => this.#confirmClaims(anew),
       onOwning: () => {
         onRoom();
         this.#claims.wakeForTasks();
         this.#expirer.wake();
       },
-      onDrain: (session, timeoutMs) => this.#sessions.drain(session, timeoutMs),
     });
+    const onSuperseded: ReportBufferDeps['onSuperseded'] = (session, refs) =>
+      this.#sessions.stopAttempts(session, refs);
     this.#reports = new ReportBuffer({
       ...shared,
-      onSuperseded: (session, refs) => this.#sessions.stopAttempts(session, refs),
+      onSuperseded,
       onRelief: () => this.#claims.wakeForTasks(),
     });
-    this.#output = new OutputBuffer(shared);
+    this.#output = new OutputBuffer({ ...shared, onSuperseded });
     this.#claims = new ClaimLoop({
       ...shared,
       ...parts,
       config: { ...config, coordinatorId: id },
       dispatcher: this.#dispatcher,
       owns,
+      era: () => this.#ownership.era,
       keepsUp: () => this.#reports.keepsUp,
       nowMs,
       known: () => this.#known(),
@@ -149,16 +166,18 @@ export class Coordinator implements Service {
     this.#reaper = new Reaper({
       ...shared,
       limbo: this.#limbo,
-      mayReap: () => this.#leases.mayReap,
+      reapBeforeMs: () => this.#leases.reapBeforeMs,
       intervalMs: this.#leases.intervalMs,
       registry: this.#registry,
       known: () => this.#known(),
     });
+    this.#balancer = new Balancer({ ...shared, ...parts, intervalMs: this.#leases.intervalMs });
     this.#sessions = new SessionService({
       ...shared,
       leaseMs: config.leaseMs,
       registry: this.#registry,
       leases: this.#leases,
+      balancer: this.#balancer,
       reports: this.#reports,
       output: this.#output,
       limbo: this.#limbo,
@@ -179,15 +198,17 @@ export class Coordinator implements Service {
         [CANCELLED_CHANNEL]: () => this.#cancellations.wake(),
         [DRAIN_CHANNEL]: (workerId) => void this.#onDrain(workerId),
       },
-      onListening: () => void this.#onListening(),
+      onListening: () => this.#onListening(),
       onError: (error) => logger.warn({ err: error }, 'does not hear of new tasks at once; polling meanwhile'),
     });
+    const standing = new StandingService({ ...shared, ...parts, leases: this.#leases });
     this.#grpc = new GrpcServer({
       host: config.grpcHost,
       port: config.grpcPort,
       coordinator: {
         Session: (stream) => this.#sessions.handle(stream),
         Stdin: (call) => this.#stdin.handle(call),
+        Standing: (_call, answer) => void standing.handle(answer),
       },
       debug: new DebugService({ ...shared, ...parts, nowMs }).handlers(),
     });
@@ -197,11 +218,10 @@ export class Coordinator implements Service {
         : new HealthServer({
             ...config.health,
             registry: this.#metrics.registry,
-            readiness: () =>
-              Promise.resolve({
-                ready: this.#leases.valid,
-                checks: { postgresql: this.#leases.valid ? 'ok' : 'the lease could not be renewed' },
-              }),
+            readiness: () => {
+              const { problem } = this.#leases;
+              return Promise.resolve({ ready: problem === null, checks: { postgresql: problem ?? 'ok' } });
+            },
           });
     this.#metrics.observe({
       held: () => this.#agenda.size,
@@ -222,10 +242,9 @@ export class Coordinator implements Service {
   /** Listens and begins to work. Does not wait for PostgreSQL: health says when it is there. */
   async start(): Promise<void> {
     await startAll([this.#grpc, ...(this.#health === null ? [] : [this.#health])]);
-    this.#healthTimer = setInterval(() => this.#grpc.setServing(this.#leases.valid), HEALTH_MS);
     await startAll([
-      ...[this.#leases, this.#reports, this.#output, this.#listener],
-      ...[this.#claims, this.#cancellations, this.#expirer, this.#reaper],
+      ...[this.#leases, this.#ownership, this.#reports, this.#output, this.#listener],
+      ...[this.#claims, this.#cancellations, this.#expirer, this.#reaper, this.#balancer],
     ]);
     this.logger.info({ coordinatorId: this.id, address: this.address }, 'the coordinator listens');
   }
@@ -239,24 +258,34 @@ export class Coordinator implements Service {
   async #stopInTime(): Promise<void> {
     const late = new AbortController();
     const stopped = this.#stop().finally(() => late.abort());
-    const inTime = await Promise.race([
-      stopped.then(() => true),
-      setTimeout(STOP_WITHIN_MS, false, { signal: late.signal, ref: false }).catch(() => true),
-    ]);
-    if (inTime) return stopped;
+    const within = (ms: number) =>
+      Promise.race([
+        stopped.then(() => true),
+        setTimeout(ms, false, { signal: late.signal, ref: false }).catch(() => true),
+      ]);
+    if (await within(COMMIT_WITHIN_MS)) return stopped;
+    // What they have reported they report again elsewhere.
+    this.#sessions.stop();
+    if (await within(STOP_WITHIN_MS - COMMIT_WITHIN_MS)) return stopped;
     stopped.catch(() => undefined);
     this.logger.warn('PostgreSQL does not answer; what is still owned goes back when the lease ends');
   }
 
   async #stop(): Promise<void> {
-    if (this.#healthTimer !== null) clearInterval(this.#healthTimer);
-    this.#grpc.setServing(false);
-    await stopAll([this.#reaper, this.#expirer, this.#cancellations, this.#claims]);
+    this.#leases.retire();
+    this.#sayHealth();
+    await stopAll([this.#balancer, this.#reaper, this.#expirer, this.#cancellations, this.#claims]);
     await this.#releaseAll([...this.#agenda.clear(), ...this.#expirer.take()]);
     await stopAll([this.#reports, this.#output]);
     this.#sessions.stop();
     this.#stdin.stop();
-    await stopAll([...(this.#health === null ? [] : [this.#health]), this.#grpc, this.#listener, this.#leases]);
+    await stopAll([
+      ...(this.#health === null ? [] : [this.#health]),
+      this.#grpc,
+      this.#listener,
+      this.#leases,
+      this.#ownership,
+    ]);
     await expireCoordinator(this.#pool, this.id).catch((error: unknown) => {
       this.logger.warn({ err: error }, 'could not end the own lease; it will end by itself');
     });
@@ -296,7 +325,7 @@ export class Coordinator implements Service {
     const session = this.#registry.get(workerId);
     if (session === undefined) return;
     try {
-      const standings = await findWorkerStandings(this.#pool, [session.key]);
+      const standings = await findWorkerStandings(this.#pool, [session.key], null);
       const found = standings.get(session.id);
       if (found?.standing === 'same_session') this.#sessions.drain(session, found.drainTimeoutMs);
     } catch (error) {
@@ -304,18 +333,25 @@ export class Coordinator implements Service {
     }
   }
 
-  async #onListening(): Promise<void> {
+  /** What `grpc.health.v1` says: whether a worker is well served here. */
+  #sayHealth(): void {
+    this.#grpc.setServing(this.#leases.problem === null && !this.#leases.retired);
+  }
+
+  #onListening(): void {
     this.#claims.wakeForHastened();
     this.#cancellations.wake();
     this.#expirer.wakeSoon();
-    if (!this.#leases.valid) return;
-    await this.#leases.reconfirm().catch((error: unknown) => {
-      this.logger.warn({ err: error }, 'could not check for cancelled tasks');
-    });
+    this.#ownership.recheck();
   }
 
   /** Drops claims that were reaped or cancelled while nobody could tell us. */
-  async #confirmClaims(): Promise<void> {
+  async #confirmClaims(anew: boolean): Promise<void> {
+    if (anew) {
+      // Others have taken what they saw. What they did not is given up, so that nothing of theirs can match it later.
+      await giveUpClaims(this.#pool, this.id, this.#agenda.clear());
+      return;
+    }
     const keys = this.#agenda.list().map(({ task: { taskId, attempt } }) => ({ taskId, attempt }));
     if (keys.length === 0) return;
     const own = new Set((await confirmClaims(this.#pool, this.id, keys)).map(refKey));

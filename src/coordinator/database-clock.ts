@@ -18,15 +18,21 @@ export class DatabaseClock {
 
   constructor(private readonly monotonicMs: () => number = () => performance.now()) {}
 
-  /** Takes a reading of PostgreSQL's clock that was asked for at `sentAtMs` of the monotonic clock and is just in. */
-  observe(databaseMs: number, sentAtMs: number): void {
+  /**
+   * Takes a reading of PostgreSQL's clock that was asked for at `sentAtMs` of the monotonic clock and is just in. Returns
+   * by how many milliseconds it is ahead of what could be expected: it was set, another server has taken over, or the
+   * machine here was suspended.
+   */
+  observe(databaseMs: number, sentAtMs: number): number {
     const now = this.monotonicMs();
     const errorMs = (now - sentAtMs) / 2;
     const fresh: Sample = { offsetMs: databaseMs - (sentAtMs + errorMs), errorMs, takenAtMs: now };
     const old = this.#sample;
     const oldErrorMs = old === null ? Infinity : this.#errorOf(old, now);
-    const stepped = old !== null && Math.abs(fresh.offsetMs - old.offsetMs) > fresh.errorMs + oldErrorMs;
-    if (stepped || fresh.errorMs <= oldErrorMs) this.#sample = fresh;
+    const aheadMs = old === null ? 0 : fresh.offsetMs - old.offsetMs;
+    const stepped = Math.abs(aheadMs) > fresh.errorMs + oldErrorMs;
+    if (old === null || stepped || fresh.errorMs <= oldErrorMs) this.#sample = fresh;
+    return stepped ? Math.max(0, aheadMs) : 0;
   }
 
   /** The latest that PostgreSQL's clock can be read now without being ahead of it; ms since the epoch. */

@@ -3,6 +3,7 @@ import { cancelTask } from '../db/cancel-task.ts';
 import { drainWorker } from '../db/drain-worker.ts';
 import { getTask } from '../db/get-task.ts';
 import { insertTasks } from '../db/insert-tasks.ts';
+import { limitStatements } from '../db/limit-statements.ts';
 import { listAttempts } from '../db/list-attempts.ts';
 import { listTasks } from '../db/list-tasks.ts';
 import { listWorkers, type WorkerRow } from '../db/list-workers.ts';
@@ -23,8 +24,11 @@ import { toTaskInput } from './debug-input.ts';
 import { formatInstant, toWireAttempt, toWireTask, toWireWorker } from './debug-task.ts';
 import type { EventHub } from './event-hub.ts';
 import { EventStream } from './event-stream.ts';
+import type { CoordinatorMetrics } from './metrics.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 
+/** Statements that are under way or wait for a connection. */
+const STATEMENTS = 100;
 /** Most running tasks that GetWorker shows. */
 const SHOWN_TASKS = 1_000;
 /** Longest that a drain may be given: a year. */
@@ -37,16 +41,22 @@ export interface DebugServiceDeps {
   readonly agenda: Agenda;
   readonly registry: WorkerRegistry;
   readonly hub: EventHub;
+  readonly metrics: CoordinatorMetrics;
   readonly logger: Logger;
   readonly nowMs: () => number;
 }
 
 /** `hydra.v1.Debug`, for people with grpcurl: the same operations as REST, and what this coordinator has in hand. */
 export class DebugService {
-  constructor(private readonly deps: DebugServiceDeps) {}
+  readonly #db: Queryable;
+
+  constructor(private readonly deps: DebugServiceDeps) {
+    const { boundHits } = deps.metrics;
+    this.#db = limitStatements(deps.db, STATEMENTS, () => boundHits.inc({ bound: 'debug_statements' }));
+  }
 
   handlers(): DebugHandlers {
-    const { db } = this.deps;
+    const db = this.#db;
     return {
       ListWorkers: this.#unary(async () => ({ workers: (await listWorkers(db)).map(toWireWorker) })),
       GetWorker: this.#unary(async ({ worker_id: workerId }) => {
@@ -120,13 +130,14 @@ export class DebugService {
         return toWireWorker(await this.#worker(workerId));
       }),
       WatchEvents: (call) => {
-        new EventStream(call, this.deps.hub, this.deps.nowMs).start();
+        const onDropped = () => this.deps.metrics.boundHits.inc({ bound: 'events' });
+        new EventStream(call, this.deps.hub, this.deps.nowMs, onDropped).start();
       },
     };
   }
 
   async #worker(workerId: string): Promise<WorkerRow> {
-    const worker = (await listWorkers(this.deps.db)).find(({ id }) => id === workerId);
+    const worker = (await listWorkers(this.#db)).find(({ id }) => id === workerId);
     if (worker === undefined) throw unknownWorker(workerId);
     return worker;
   }

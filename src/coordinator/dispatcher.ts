@@ -62,7 +62,8 @@ export class Dispatcher {
   #send(session: WorkerSession, tasks: readonly ClaimedTask[]): void {
     const { hub, metrics } = this.deps;
     const now = this.deps.nowMs();
-    session.send({ kind: 'dispatch', attempts: tasks.map((task) => toAttempt(task, now)) });
+    const bytes = tasks.reduce((sum, task) => sum + task.bytes, 0);
+    session.send({ kind: 'dispatch', attempts: tasks.map((task) => toAttempt(task, now)) }, bytes);
     for (const task of tasks) {
       metrics.dispatchLateness.observe(Math.max(0, now - task.dueAtMs) / 1000);
       hub.publish({

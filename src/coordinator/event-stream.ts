@@ -17,6 +17,7 @@ export class EventStream {
     private readonly call: ServerWritableStream<WatchEventsRequest__Output, Event>,
     private readonly hub: EventHub,
     private readonly nowMs: () => number,
+    private readonly onDropped: () => void,
   ) {}
 
   start(): void {
@@ -37,6 +38,7 @@ export class EventStream {
   #push(event: Event): void {
     if (this.#queue.length >= QUEUE_LIMIT) {
       this.#dropped++;
+      this.onDropped();
       return;
     }
     this.#queue.push(this.#dropped === 0 ? event : { ...event, dropped: this.#dropped });

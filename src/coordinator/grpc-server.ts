@@ -21,6 +21,7 @@ export interface GrpcServerOptions {
 export class GrpcServer implements Service {
   readonly #server = new Server(CHANNEL_OPTIONS);
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING', 'hydra.v1.Coordinator': 'NOT_SERVING' });
+  #serving = false;
   #port = 0;
 
   constructor(private readonly options: GrpcServerOptions) {
@@ -48,6 +49,9 @@ export class GrpcServer implements Service {
 
   /** What `grpc.health.v1` answers, for the whole server and for `hydra.v1.Coordinator`. */
   setServing(serving: boolean): void {
+    // Each call is told to everybody who watches, whether or not they read it.
+    if (serving === this.#serving) return;
+    this.#serving = serving;
     const status = serving ? 'SERVING' : 'NOT_SERVING';
     this.#health.setStatus('', status);
     this.#health.setStatus('hydra.v1.Coordinator', status);

@@ -1,18 +1,33 @@
 import { status } from '@grpc/grpc-js';
 import { renewLeases, type CoordinatorIdentity, type Renewal } from '../db/renew-leases.ts';
 import type { Queryable } from '../db/pool.ts';
+import type { Standing } from '../rpc/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import type { DatabaseClock } from './database-clock.ts';
 import { Loop } from './loop.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
+import { Outage } from './outage.ts';
+import { ReapingRight } from './reaping-right.ts';
+import { RenewalQuestions } from './renewal-questions.ts';
+import { resultWindow } from './result-window.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
 import type { WorkerSession } from './worker-session.ts';
 
 /** Heartbeats that come within this time share a statement. */
 const COALESCE_MS = 500;
+/** Renewals that are made for questions begin at least this far apart, whatever herd comes with them. */
+const QUESTION_SPACING_MS = 20;
+/** How much earlier than PostgreSQL a worker ends its lease; the clock may be set forward by as much unnoticed. */
+const MARGIN = { share: 0.1, mostMs: 1_000 };
+
+/** How often a lease of so long is renewed. */
+export function renewalIntervalMs(leaseMs: number): number {
+  return Math.floor(leaseMs / 3);
+}
 
 export interface LeaseKeeperDeps {
+  /** A connection of its own: renewals must not queue behind other statements. */
   readonly db: Queryable;
   readonly identity: () => CoordinatorIdentity;
   readonly leaseMs: number;
@@ -20,10 +35,10 @@ export interface LeaseKeeperDeps {
   readonly registry: WorkerRegistry;
   readonly metrics: CoordinatorMetrics;
   readonly logger: Logger;
-  /** Drops claims that are not ours any more; nothing is dispatched until it returns. */
-  readonly confirmClaims: () => Promise<void>;
-  /** Claims are confirmed: dispatching and claiming may go on. */
-  readonly onOwning: () => void;
+  /** Renewed after the own lease had lapsed. `anew`: others had removed this coordinator, or it is new. */
+  readonly onLapsed: (anew: boolean) => void;
+  /** Renewing has begun or ceased to succeed. */
+  readonly onHealth: () => void;
   /** Somebody asked for this worker to drain; said with every renewal from then on. */
   readonly onDrain: (session: WorkerSession, timeoutMs: number | null) => void;
   readonly monotonicMs?: () => number;
@@ -31,30 +46,36 @@ export interface LeaseKeeperDeps {
 
 /**
  * Keeps the leases of this coordinator and its workers alive in PostgreSQL, and knows whether they are. A heartbeat is
- * acknowledged after the renewal is committed, or at once as not renewed when PostgreSQL cannot be reached.
+ * acknowledged after the renewal is committed, or at once as not renewed when PostgreSQL cannot be reached. Whoever is
+ * told so is promised, too, that nothing is taken back for a lease ({@link ReapingRight}).
  */
 export class LeaseKeeper implements Service {
   /** How often workers are asked to send a heartbeat, and how often the own lease is renewed. */
   readonly intervalMs: number;
   readonly #loop: Loop;
-  readonly #beats = new Map<WorkerSession, number>();
+  readonly #right: ReapingRight;
+  readonly #outage = new Outage();
+  readonly #questions = new RenewalQuestions();
+  /** To be renewed next, and being renewed. */
+  #beats = new Map<WorkerSession, number>();
+  #sent = new Map<WorkerSession, number>();
   /** When each session last gave a sign of life. */
   readonly #heardAtMs = new Map<WorkerSession, number>();
   readonly #monotonicMs: () => number;
-  #coalescing: NodeJS.Timeout | null = null;
+  #soon: NodeJS.Timeout | null = null;
+  #sentAtMs = -Infinity;
   #validUntilMs = -Infinity;
-  #renewedAtMs = -Infinity;
-  #steadySinceMs = Infinity;
-  #confirmed = false;
-  /** The last renewal has failed: heartbeats are answered at once, since the next may take its time. */
-  #failing = false;
-  #confirmation = 0;
+  /** `hangs`: it has taken so long that it counts as failed, unless it succeeds after all. */
+  #renewal: 'none' | 'under_way' | 'hangs' = 'none';
+  #retired = false;
 
   constructor(private readonly deps: LeaseKeeperDeps) {
-    this.intervalMs = Math.floor(deps.leaseMs / 3);
+    this.intervalMs = renewalIntervalMs(deps.leaseMs);
+    this.#right = new ReapingRight(deps.leaseMs, this.intervalMs);
     this.#monotonicMs = deps.monotonicMs ?? (() => performance.now());
     this.#loop = new Loop({
       pass: () => this.#renewOnce(),
+      mostRetryMs: this.intervalMs,
       onError: (error) => {
         deps.metrics.databaseErrors.inc({ operation: 'renew_leases' });
         deps.logger.warn({ err: error, valid: this.valid }, 'could not renew leases; trying again');
@@ -68,8 +89,19 @@ export class LeaseKeeper implements Service {
   }
 
   async stop(): Promise<void> {
+    this.retire();
     await this.#loop.stop();
-    if (this.#coalescing !== null) clearTimeout(this.#coalescing);
+    this.#questions.failed();
+    if (this.#soon !== null) clearTimeout(this.#soon);
+  }
+
+  /** This coordinator stops: it takes nothing back any more, for good. */
+  retire(): void {
+    this.#retired = true;
+  }
+
+  get retired(): boolean {
+    return this.#retired;
   }
 
   /** A session has registered, which counts as its first sign of life. */
@@ -81,12 +113,13 @@ export class LeaseKeeper implements Service {
   beat(session: WorkerSession, sequence: number): void {
     this.#beats.set(session, sequence);
     this.#heardAtMs.set(session, this.#monotonicMs());
-    if (this.#failing) session.send({ kind: 'heartbeat_ack', sequence, renewed: false });
-    this.#coalescing ??= setTimeout(() => this.#loop.wake(), Math.min(COALESCE_MS, this.intervalMs / 4));
+    if (this.#outage.on) this.#tellNotRenewed(session, sequence);
+    this.#soon ??= setTimeout(() => this.#loop.wake(), Math.min(COALESCE_MS, this.intervalMs / 4));
   }
 
   forget(session: WorkerSession): void {
     this.#beats.delete(session);
+    this.#sent.delete(session);
     this.#heardAtMs.delete(session);
   }
 
@@ -95,63 +128,123 @@ export class LeaseKeeper implements Service {
     return this.#monotonicMs() < this.#validUntilMs;
   }
 
-  /** What this coordinator claimed is still its own, and may be dispatched. */
-  get owns(): boolean {
-    return this.valid && this.#confirmed;
+  /** What keeps renewals from succeeding, in words for people; `null`: they do. */
+  get problem(): string | null {
+    const problem = this.#outage.describe(this.#monotonicMs());
+    return problem ?? (this.valid ? null : 'not reached yet');
   }
 
   /**
-   * Others may be declared lost. Not before renewals have succeeded for a full lease without a gap: after PostgreSQL
-   * was away, everybody gets that long to renew, so that nobody is lost for an outage that was not theirs.
+   * What others own may be taken back if its lease had ended at this instant, in milliseconds by PostgreSQL's clock;
+   * `null`: nothing may. It stays true: a worker had killed what it ran by then, and its lease is another one when it has
+   * registered anew. So a statement that carries it does no harm however late it arrives.
    */
-  get mayReap(): boolean {
-    return this.valid && this.#monotonicMs() - this.#steadySinceMs >= this.deps.leaseMs;
+  get reapBeforeMs(): number | null {
+    return !this.#retired && this.valid && this.#right.holdsAt(this.#monotonicMs()) ? this.deps.clock.nowMs() : null;
   }
 
-  /** Claims have to be confirmed again before anything is dispatched, for instance after missed notifications. */
-  async reconfirm(): Promise<void> {
-    const confirmation = ++this.#confirmation;
-    await this.deps.confirmClaims();
-    // One that began before a lapse says nothing about what is owned after it.
-    if (confirmation !== this.#confirmation) return;
-    this.#confirmed = true;
-    this.deps.onOwning();
+  /**
+   * Promises to take nothing back for so long, in milliseconds. To be said to a worker together with every answer that
+   * it is not served, since it may be what allows it to go on.
+   */
+  holdOff(): number {
+    return this.#right.holdOff();
+  }
+
+  /**
+   * Whether a renewal succeeds that begins after this was asked. When the last one has failed and none is under way, the
+   * answer is no at once, and within a third of the interval otherwise.
+   */
+  async standing(): Promise<Pick<Standing, 'renewing' | 'holdsOffMs'>> {
+    const renewing = await this.#renews();
+    return { renewing, holdsOffMs: renewing ? 0 : this.holdOff() };
+  }
+
+  #renews(): Promise<boolean> {
+    const hopeless = this.#outage.on && this.#renewal !== 'under_way';
+    if (hopeless || this.#retired) return Promise.resolve(false);
+    const answer = this.#questions.ask(this.#patienceMs);
+    if (this.#renewal === 'none') this.#renewForQuestions();
+    return answer;
+  }
+
+  #renewForQuestions(): void {
+    const waitMs = this.#sentAtMs + QUESTION_SPACING_MS - this.#monotonicMs();
+    if (waitMs <= 0) return this.#loop.wake();
+    if (this.#soon !== null) clearTimeout(this.#soon);
+    this.#soon = setTimeout(() => this.#loop.wake(), waitMs);
+  }
+
+  /** How long a renewal may take before it counts as failed: a worker that hears nothing would look elsewhere. */
+  get #patienceMs(): number {
+    return this.intervalMs / 3;
   }
 
   /** Throws when PostgreSQL does not take it. */
   async #renewOnce(): Promise<number> {
     this.#endSilentSessions();
-    const beats = new Map(this.#beats);
-    this.#beats.clear();
-    if (this.#coalescing !== null) clearTimeout(this.#coalescing);
-    this.#coalescing = null;
-    const sentAtMs = this.#monotonicMs();
-    // PostgreSQL may hang rather than fail, and a worker that hears nothing would look for another coordinator.
-    const slow = setInterval(() => this.#answerNotRenewed(new Map([...beats, ...this.#beats])), this.intervalMs / 3);
+    this.#sent = this.#beats;
+    this.#beats = new Map();
+    this.#questions.begin();
+    if (this.#soon !== null) clearTimeout(this.#soon);
+    this.#soon = null;
+    this.#sentAtMs = this.#monotonicMs();
+    this.#renewal = 'under_way';
+    const impatience = setTimeout(() => {
+      this.#renewal = 'hangs';
+      this.#failed();
+    }, this.#patienceMs);
     try {
-      const renewal = await renewLeases(
-        this.deps.db,
-        this.deps.identity(),
-        this.deps.leaseMs,
-        [...beats.keys()].map((session) => ({ workerId: session.workerId, sessionId: session.id })),
-      );
-      this.deps.clock.observe(renewal.nowMs, sentAtMs);
-      this.#acknowledge(beats, renewal);
-      const failed = this.#failing;
-      this.#failing = false;
-      await this.#noteRenewal(renewal, sentAtMs, failed);
-      return this.intervalMs;
+      this.#succeeded(await this.#renew());
     } catch (error) {
-      this.#answerNotRenewed(beats);
+      this.#failed(error);
       // Still to be renewed, as soon as PostgreSQL is back.
-      for (const [session, sequence] of beats) {
-        if (this.#heardAtMs.has(session) && !this.#beats.has(session)) this.#beats.set(session, sequence);
-      }
-      this.#failing = true;
+      this.#beats = new Map([...this.#sent, ...this.#beats]);
       throw error;
     } finally {
-      clearInterval(slow);
+      clearTimeout(impatience);
+      this.#renewal = 'none';
+      this.#sent = new Map();
     }
+    if (this.#questions.waiting) this.#renewForQuestions();
+    return this.intervalMs;
+  }
+
+  #renew(): Promise<Renewal> {
+    const beats = [...this.#sent.keys()].map((session) => ({ workerId: session.workerId, sessionId: session.id }));
+    return renewLeases(this.deps.db, this.deps.identity(), this.deps.leaseMs, beats);
+  }
+
+  #succeeded(renewal: Renewal): void {
+    const { clock, leaseMs, logger } = this.deps;
+    const now = this.#monotonicMs();
+    const lapsed = now >= this.#validUntilMs;
+    const aheadMs = clock.observe(renewal.nowMs, this.#sentAtMs);
+    if (aheadMs > Math.min(MARGIN.mostMs, MARGIN.share * leaseMs)) {
+      logger.warn({ aheadMs }, 'the clock of PostgreSQL was set forward; nobody counts as lost for a lease');
+      this.#right.holdOff();
+    }
+    this.#right.renewed(now);
+    this.#validUntilMs = this.#sentAtMs + leaseMs;
+    const recovered = this.#outage.on || lapsed;
+    if (this.#outage.on) logger.info({ problem: this.problem }, 'renews leases again');
+    this.#outage.end();
+    this.#questions.succeeded();
+    this.#acknowledge(renewal);
+    if (renewal.registeredAnew || lapsed) this.deps.onLapsed(renewal.registeredAnew);
+    if (recovered) this.deps.onHealth();
+  }
+
+  /** The renewal under way has failed; without an error: it is not answered. */
+  #failed(error?: unknown): void {
+    const news = !this.#outage.on;
+    this.#outage.note(this.#sentAtMs, error);
+    this.#right.holdOff();
+    this.#questions.failed();
+    if (!news) return;
+    // Those that come from now on are answered at once.
+    for (const [session, sequence] of [...this.#sent, ...this.#beats]) this.#tellNotRenewed(session, sequence);
+    this.deps.onHealth();
   }
 
   /** A stream can stay open while its worker hangs. By now the worker must have killed what it ran. */
@@ -164,23 +257,14 @@ export class LeaseKeeper implements Service {
     }
   }
 
-  async #noteRenewal(renewal: Renewal, sentAtMs: number, failedBefore: boolean): Promise<void> {
-    const now = this.#monotonicMs();
-    const lapsed = now >= this.#validUntilMs;
-    if (failedBefore || now - this.#renewedAtMs > this.intervalMs * 1.5) this.#steadySinceMs = now;
-    this.#renewedAtMs = now;
-    if (renewal.registeredAnew || lapsed) this.#confirmed = false;
-    this.#validUntilMs = sentAtMs + this.deps.leaseMs;
-    if (!this.#confirmed) await this.reconfirm();
+  #tellNotRenewed(session: WorkerSession, sequence: number): void {
+    session.send({ kind: 'heartbeat_ack', sequence, renewed: false, holdsOffMs: this.holdOff(), resultWindow: 0 });
   }
 
-  #answerNotRenewed(beats: ReadonlyMap<WorkerSession, number>): void {
-    for (const [session, sequence] of beats) session.send({ kind: 'heartbeat_ack', sequence, renewed: false });
-  }
-
-  #acknowledge(beats: ReadonlyMap<WorkerSession, number>, renewal: Renewal): void {
+  #acknowledge(renewal: Renewal): void {
     const renewed = new Map(renewal.workers.map((worker) => [worker.id, worker]));
-    for (const [session, sequence] of beats) {
+    const window = resultWindow(this.deps.registry.size);
+    for (const [session, sequence] of this.#sent) {
       const worker = renewed.get(session.workerId);
       if (worker === undefined) {
         session.abort(
@@ -189,7 +273,7 @@ export class LeaseKeeper implements Service {
         );
         continue;
       }
-      session.send({ kind: 'heartbeat_ack', sequence, renewed: true });
+      session.send({ kind: 'heartbeat_ack', sequence, renewed: true, holdsOffMs: 0, resultWindow: window });
       if (worker.draining) this.deps.onDrain(session, worker.drainTimeoutMs);
     }
   }

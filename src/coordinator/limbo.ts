@@ -6,6 +6,9 @@ import { loseDispatched } from '../db/lose-dispatched.ts';
 import type { Queryable } from '../db/pool.ts';
 import type { WorkerSession } from './worker-session.ts';
 
+/** A worker that has lost its session is mostly back within this time, here or elsewhere. */
+const FRESH_MS = 5_000;
+
 interface Ended extends SessionKey {
   readonly keys: readonly AttemptKey[];
 }
@@ -18,6 +21,8 @@ interface Ended extends SessionKey {
  */
 export class Limbo {
   readonly #sessions = new Map<string, Ended>();
+  /** When something was last moved in here, by the monotonic clock. */
+  #newestMs = -Infinity;
 
   constructor(
     private readonly db: Queryable,
@@ -33,18 +38,26 @@ export class Limbo {
   take(session: WorkerSession): void {
     const keys = session.unheard().map((entry) => entry.ref);
     for (const ref of keys) session.free(ref);
-    if (keys.length > 0) this.#sessions.set(session.id, { ...session.key, keys });
+    if (keys.length === 0) return;
+    this.#sessions.set(session.id, { ...session.key, keys });
+    this.#newestMs = performance.now();
+  }
+
+  /** Something may soon be settled, which nobody tells of when the worker registers elsewhere. */
+  get fresh(): boolean {
+    return this.#sessions.size > 0 && performance.now() - this.#newestMs < FRESH_MS;
   }
 
   /**
-   * Settles what can be settled now. Returns what was lost. While `mayLose` is false, nobody counts as gone: leases may
-   * have ended only because PostgreSQL was away.
+   * Settles what can be settled now. Returns what was lost. Nobody counts as gone whose lease had not ended at the
+   * instant `beforeMs`, by PostgreSQL's clock; `null`: nobody at all, since leases may have ended only because
+   * PostgreSQL was away.
    */
-  async settle(mayLose: boolean): Promise<LostAttempt[]> {
+  async settle(beforeMs: number | null): Promise<LostAttempt[]> {
     if (this.#sessions.size === 0) return [];
     const lost: LostAttempt[] = [];
     const sessions = [...this.#sessions.values()];
-    const standings = await findWorkerStandings(this.db, sessions);
+    const standings = await findWorkerStandings(this.db, sessions, beforeMs);
     for (const { sessionId, keys } of sessions) {
       const standing = standings.get(sessionId)?.standing ?? 'gone';
       switch (standing) {
@@ -55,7 +68,7 @@ export class Limbo {
           break;
         case 'gone':
         case 'other_process':
-          if (standing === 'gone' && !mayLose) continue;
+          if (standing === 'gone' && beforeMs === null) continue;
           lost.push(...(await loseDispatched(this.db, this.coordinatorId, keys)));
           break;
       }

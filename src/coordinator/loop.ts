@@ -1,14 +1,20 @@
+import { needsOperator } from '../db/unavailable.ts';
 import type { Service } from '../runtime/service.ts';
 import { Wake } from './wake.ts';
 
-/** After a pass that failed: how long to wait before the next, doubling from the first to the second. */
-const RETRY_MS = { first: 100, most: 2_000 };
+/**
+ * After a pass that failed: how long to wait before the next, give or take a half; doubles from the first to the most,
+ * and to the last while nothing helps but somebody who mends it.
+ */
+const RETRY_MS = { first: 100, most: 2_000, unmended: 10_000 };
 
 export interface LoopOptions {
   /** One round of work. Returns how long to wait for the next unless woken, in milliseconds; 0: there is more to do. */
   readonly pass: () => Promise<number>;
   /** A pass has thrown; the next one comes after a pause that grows and cannot be cut short. */
   readonly onError: (error: unknown) => void;
+  /** Longest that pause, give or take a half, when 2 s is too long; whatever the fault. */
+  readonly mostRetryMs?: number;
 }
 
 /** Runs passes until it is stopped; a pass under way is finished first. */
@@ -51,7 +57,8 @@ export class Loop implements Service {
         if (waitMs > 0) await this.#wake.wait(waitMs, signal);
       } catch (error) {
         this.options.onError(error);
-        retryMs = Math.min(RETRY_MS.most, Math.max(RETRY_MS.first, retryMs * 2));
+        const usualMs = needsOperator(error) ? RETRY_MS.unmended : RETRY_MS.most;
+        retryMs = Math.min(usualMs, this.options.mostRetryMs ?? Infinity, Math.max(RETRY_MS.first, retryMs * 2));
         await new Wake().wait(retryMs * (0.5 + Math.random()), signal);
       }
     }

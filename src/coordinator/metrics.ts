@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { countBoundHits } from '../runtime/bound-hits.ts';
 
 /** What `/metrics` of a coordinator shows. Gauges are read at the scrape from `sources`. */
 export interface MetricSources {
@@ -13,8 +14,24 @@ export interface MetricSources {
 
 const LATENESS_BUCKETS_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5, 30, 300];
 
+/** The bounds of docs/architecture.md that can hold something up or drop something here. */
+const BOUNDS = [
+  'agenda_bytes', // nothing more is claimed ahead of time
+  'claim_bytes', // a claim was cut short
+  'debug_statements', // refused
+  'events', // dropped for one who watches
+  'offers', // the others are offered later
+  'reports', // nothing new is claimed
+  'session_output', // a session was ended: more than its window
+  'session_reports', // the same of results
+  'stdin_pieces', // read in shorter pieces
+  'worker_backlog', // a session was ended: its worker does not read
+  'worker_congested', // nothing more is dispatched to it for now
+];
+
 export class CoordinatorMetrics {
   readonly registry = new Registry();
+  readonly boundHits = countBoundHits(this.registry, BOUNDS);
   readonly claimed = this.#counter('hydra_claimed_total', 'Tasks claimed.');
   readonly started = this.#counter('hydra_started_total', 'Attempts reported as started and recorded.');
   readonly superseded = this.#counter('hydra_superseded_total', 'Reports of attempts that were not current.');
@@ -22,7 +39,10 @@ export class CoordinatorMetrics {
   readonly retried = this.#counter('hydra_retried_total', 'Attempts that failed and are followed by another one.');
   readonly handedBack = this.#counter('hydra_handed_back_total', 'Attempts that workers stopped as they had to leave.');
   readonly cancels = this.#counter('hydra_cancels_total', 'Attempts that workers were told to stop.');
-  readonly backpressure = this.#counter('hydra_report_pauses_total', 'Times reading from workers was paused.');
+  readonly rebalanced = this.#counter(
+    'hydra_rebalanced_total',
+    'Workers that moved to another coordinator after they were asked to.',
+  );
   readonly outputStored = this.#counter('hydra_output_stored_bytes_total', 'Output stored while commands ran.');
   readonly ended = new Counter({
     name: 'hydra_ended_total',

@@ -1,18 +1,20 @@
-import { status } from '@grpc/grpc-js';
 import type { Queryable } from '../db/pool.ts';
 import { storeOutput } from '../db/store-output.ts';
-import { isTransient } from '../db/unavailable.ts';
+import { isUnavailable } from '../db/unavailable.ts';
 import { refKey, type AttemptRef, type ChunkRef, type OutputChunk } from '../rpc/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
 import { Loop } from './loop.ts';
 import type { CoordinatorMetrics } from './metrics.ts';
+import { Tally } from './tally.ts';
 import type { WorkerSession } from './worker-session.ts';
 
 /** Most output that a worker may have sent and that is not committed; it is told so when it registers. */
 export const OUTPUT_WINDOW_BYTES = 256 * 1024;
 /** What is sent beyond the window is a defect of the worker, and this much of it is not taken. */
 const INTOLERABLE_BYTES = 2 * OUTPUT_WINDOW_BYTES;
+/** Each piece has a byte at least, but for one or two of an attempt. */
+const INTOLERABLE_PIECES = OUTPUT_WINDOW_BYTES + 20_000;
 
 /** One statement carries at most this much. */
 const BATCH_CHUNKS = 1_000;
@@ -31,6 +33,8 @@ export interface OutputBufferDeps {
   readonly coordinatorId: string;
   readonly metrics: CoordinatorMetrics;
   readonly logger: Logger;
+  /** The worker runs something that is not its own; it has to stop it, and reports nothing of it. */
+  readonly onSuperseded: (session: WorkerSession, refs: readonly AttemptRef[]) => void;
 }
 
 /**
@@ -42,7 +46,8 @@ export class OutputBuffer implements Service {
   /** In the order in which it came. */
   #pending: Pending[] = [];
   /** Not committed, by session. */
-  readonly #bytes = new Map<WorkerSession, number>();
+  readonly #bytes = new Tally<WorkerSession>();
+  readonly #pieces = new Tally<WorkerSession>();
   /** What came with these is not wanted from them any more. */
   readonly #forgotten = new WeakSet<WorkerSession>();
   readonly #loop: Loop;
@@ -56,7 +61,7 @@ export class OutputBuffer implements Service {
 
   /** Output that is not committed. */
   get bytes(): number {
-    return [...this.#bytes.values()].reduce((sum, bytes) => sum + bytes, 0);
+    return this.#bytes.total;
   }
 
   start(): Promise<void> {
@@ -75,14 +80,15 @@ export class OutputBuffer implements Service {
 
   /** Pieces of an attempt come in the order in which it wrote them. */
   add(session: WorkerSession, chunks: readonly OutputChunk[]): void {
-    if (!this.#bytes.has(session)) this.#forgetSessionsBefore(session);
+    if (this.#pieces.of(session) === 0) this.#forgetSessionsBefore(session);
     for (const chunk of chunks) {
-      this.#pending.push({ session, chunk });
-      this.#count(session, chunk.data.length);
+      const pending = { session, chunk };
+      this.#pending.push(pending);
+      this.#count(pending, 1);
     }
-    if ((this.#bytes.get(session) ?? 0) > INTOLERABLE_BYTES) {
-      this.deps.logger.error({ workerId: session.workerId }, 'a worker sends more output than the window allows');
-      session.abort(status.FAILED_PRECONDITION, `at most ${OUTPUT_WINDOW_BYTES} bytes of output may be unacknowledged`);
+    if (this.#bytes.of(session) > INTOLERABLE_BYTES || this.#pieces.of(session) > INTOLERABLE_PIECES) {
+      const details = `the worker sends more than the ${OUTPUT_WINDOW_BYTES} bytes of output that may be unacknowledged`;
+      session.exhaust('session_output', details);
       this.#forget(session);
     }
     this.#loop.wake();
@@ -90,7 +96,7 @@ export class OutputBuffer implements Service {
 
   /** The worker sends what came with its session before again, in this one. */
   #forgetSessionsBefore(session: WorkerSession): void {
-    for (const other of [...this.#bytes.keys()]) if (other.workerId === session.workerId) this.#forget(other);
+    for (const other of this.#pieces.keys()) if (other.workerId === session.workerId) this.#forget(other);
   }
 
   #forget(session: WorkerSession): void {
@@ -99,9 +105,9 @@ export class OutputBuffer implements Service {
   }
 
   #withoutForgotten(batch: readonly Pending[]): Pending[] {
-    return batch.filter(({ session, chunk }) => {
-      const forgotten = this.#forgotten.has(session);
-      if (forgotten) this.#count(session, -chunk.data.length);
+    return batch.filter((pending) => {
+      const forgotten = this.#forgotten.has(pending.session);
+      if (forgotten) this.#count(pending, -1);
       return !forgotten;
     });
   }
@@ -111,10 +117,9 @@ export class OutputBuffer implements Service {
     this.#pending.unshift(...this.#withoutForgotten(batch));
   }
 
-  #count(session: WorkerSession, bytes: number): void {
-    const sum = (this.#bytes.get(session) ?? 0) + bytes;
-    if (sum > 0) this.#bytes.set(session, sum);
-    else this.#bytes.delete(session);
+  #count({ chunk, session }: Pending, times: 1 | -1): void {
+    this.#bytes.add(session, times * chunk.data.length);
+    this.#pieces.add(session, times);
   }
 
   /** Commits one batch. Throws when PostgreSQL cannot take it now; it is kept then. */
@@ -125,7 +130,7 @@ export class OutputBuffer implements Service {
       await this.#commit(batch);
     } catch (error) {
       this.deps.metrics.databaseErrors.inc({ operation: 'store_output' });
-      if (isTransient(error)) {
+      if (isUnavailable(error)) {
         this.#putBack(batch);
         throw error;
       }
@@ -152,9 +157,10 @@ export class OutputBuffer implements Service {
 
   #settle(batch: readonly Pending[], superseded: ReadonlySet<string>): void {
     const answers = new Map<WorkerSession, { stored: ChunkRef[]; superseded: Map<string, AttemptRef> }>();
-    for (const { session, chunk } of batch) {
-      const { data, ref, start } = chunk;
-      this.#count(session, -data.length);
+    for (const pending of batch) {
+      const { session } = pending;
+      const { data, ref, start } = pending.chunk;
+      this.#count(pending, -1);
       const answer = answers.get(session) ?? { stored: [], superseded: new Map<string, AttemptRef>() };
       answers.set(session, answer);
       if (superseded.has(refKey(ref))) {
@@ -164,8 +170,9 @@ export class OutputBuffer implements Service {
         this.deps.metrics.outputStored.inc(data.length);
       }
     }
-    for (const [session, answer] of answers) {
-      session.send({ kind: 'output_ack', stored: answer.stored, superseded: [...answer.superseded.values()] });
+    for (const [session, { stored, superseded: refs }] of answers) {
+      session.send({ kind: 'output_ack', stored, superseded: [...refs.values()] });
+      if (refs.size > 0) this.deps.onSuperseded(session, [...refs.values()]);
     }
   }
 
@@ -178,14 +185,14 @@ export class OutputBuffer implements Service {
       try {
         await this.#commit([pending]);
       } catch (error) {
-        if (isTransient(error)) {
+        if (isUnavailable(error)) {
           this.#putBack(batch.slice(index));
           throw error;
         }
         const { session, chunk } = pending;
-        const { data, ref, start } = chunk;
+        const { ref, start } = chunk;
         this.deps.logger.error({ err: error, ref, start }, 'PostgreSQL refused a piece of output; it is left out');
-        this.#count(session, -data.length);
+        this.#count(pending, -1);
         session.send({ kind: 'output_ack', stored: [{ ref, start }], superseded: [] });
       }
     }

@@ -17,6 +17,8 @@ import type { CoordinatorMetrics } from './metrics.ts';
 
 /** Two coordinators that wake for the same lease do not meet at the same instant; SKIP LOCKED settles it if they do. */
 const JITTER_MS = 200;
+/** How often to look while workers that have lost their session may come back at any moment. */
+const FRESH_LIMBO_MS = 500;
 /** How often to compare what should run here with what is known to run here, in units of the interval. */
 const COMPARE_INTERVALS = 3;
 
@@ -24,7 +26,8 @@ export interface ReaperDeps {
   readonly pool: pg.Pool;
   readonly coordinatorId: string;
   readonly limbo: Limbo;
-  readonly mayReap: () => boolean;
+  /** What may be taken back: what had ended at this instant, by PostgreSQL's clock; `null`: nothing may. */
+  readonly reapBeforeMs: () => number | null;
   /** How often to look when no lease ends earlier. */
   readonly intervalMs: number;
   readonly registry: WorkerRegistry;
@@ -67,20 +70,22 @@ export class Reaper implements Service {
   /** One look at all leases. Returns how long to wait for the next. */
   async passOnce(): Promise<number> {
     const { coordinatorId, intervalMs, limbo, logger, pool } = this.deps;
-    if (this.deps.mayReap()) this.#note(await loseOrphans(pool));
-    this.#note(await limbo.settle(this.deps.mayReap()));
+    if (this.deps.reapBeforeMs() !== null) this.#note(await loseOrphans(pool));
+    this.#note(await limbo.settle(this.deps.reapBeforeMs()));
     this.#note(await this.#loseUnknownRuns());
     const untilMs = await nextLeaseEndMs(pool, coordinatorId);
-    if (untilMs === null) return intervalMs;
-    if (untilMs >= 0) return Math.min(intervalMs, untilMs + Math.random() * JITTER_MS);
-    if (!this.deps.mayReap()) return Math.min(intervalMs, 1_000);
-    const { workerIds, lost } = await reapWorkers(pool);
+    const mostMs = limbo.fresh ? Math.min(FRESH_LIMBO_MS, intervalMs) : intervalMs;
+    if (untilMs === null) return mostMs;
+    if (untilMs >= 0) return Math.min(mostMs, untilMs + Math.random() * JITTER_MS);
+    const beforeMs = this.deps.reapBeforeMs();
+    if (beforeMs === null) return Math.min(mostMs, 1_000);
+    const { workerIds, lost } = await reapWorkers(pool, beforeMs);
     for (const workerId of workerIds) {
       logger.warn({ workerId }, 'the lease of a worker has ended; its tasks go back');
       this.deps.hub.publish({ kind: 'WORKER_LOST', workerId });
     }
     this.#note(lost);
-    this.#note(await reapCoordinators(pool, coordinatorId));
+    this.#note(await reapCoordinators(pool, coordinatorId, beforeMs));
     // What its own coordinator still has to settle, or a lease that is waited for on purpose, ends by itself.
     return JITTER_MS + Math.random() * JITTER_MS;
   }

@@ -1,65 +1,46 @@
-import { finishAttempts, type FinishedAttempt } from '../db/finish-attempts.ts';
-import { markStarted, type Start } from '../db/mark-started.ts';
-import type { AttemptKey } from '../db/attempt-key.ts';
-import type { Queryable } from '../db/pool.ts';
-import { isTransient } from '../db/unavailable.ts';
-import { isEnd, type AttemptResult, type TaskState } from '../domain/task-state.ts';
-import { refKey, type AttemptRef, type FinishedReport, type StartedReport } from '../rpc/messages.ts';
+import { mayBeCommitted } from '../db/connection-fate.ts';
+import { isUnavailable } from '../db/unavailable.ts';
+import { refKey, type FinishedReport, type StartedReport } from '../rpc/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Service } from '../runtime/service.ts';
-import type { EventHub } from './event-hub.ts';
 import { Loop } from './loop.ts';
-import type { CoordinatorMetrics } from './metrics.ts';
+import { PendingReports, type PendingReport } from './pending-reports.ts';
+import { ReportRecorder, type ReportRecorderDeps, type Settled } from './report-recorder.ts';
 import type { WorkerSession } from './worker-session.ts';
 
-/** One statement carries at most this much. */
-const BATCH_ENTRIES = 1_000;
-const BATCH_BYTES = 4 * 1024 * 1024;
-/** Reading from workers pauses when more than this waits to be committed. */
-const LIMIT_ENTRIES = 10_000;
-const LIMIT_BYTES = 64 * 1024 * 1024;
-/** What a piece of output takes beside its bytes. */
-const PIECE_BYTES = 64;
+/** Nothing new is claimed while more than this waits to be committed. */
+const BUSY_ENTRIES = 5_000;
+const BUSY_BYTES = 32 * 1024 * 1024;
+/** Output within the results of one session. Workers send far less ahead; those of an older version up to 64 MiB. */
+const SESSION_BYTES = 80 * 1024 * 1024;
 
 /** Nothing waits: until something is added. */
 const IDLE_MS = 60_000;
 
-/** All that is known of one attempt and not yet committed. */
-interface Pending {
-  readonly ref: AttemptRef;
-  session: WorkerSession;
-  receivedAtMs: number;
-  started: StartedReport | null;
-  finished: FinishedReport | null;
-}
-
-export interface ReportBufferDeps {
-  readonly db: Queryable;
-  readonly coordinatorId: string;
-  readonly hub: EventHub;
-  readonly metrics: CoordinatorMetrics;
+export interface ReportBufferDeps extends ReportRecorderDeps {
   readonly logger: Logger;
-  /** The worker runs something that is not its own; it has to stop it. */
-  readonly onSuperseded: (session: WorkerSession, refs: readonly AttemptRef[]) => void;
   /** Reports had piled up and do not any more. */
   readonly onRelief: () => void;
 }
 
+/** Commits reports that are all of a kind. */
+type Recording = (entries: readonly PendingReport[], settled: Settled) => Promise<void>;
+
 /**
- * Commits reports in batches and acknowledges results after the commit. While one batch is being committed the next
- * one gathers; a start and an end that gather together cost one write. What is in here is not lost with it: workers
- * keep results until they are acknowledged.
+ * Commits reports in batches. While one is being committed the next one gathers; a start and an end that gather together
+ * cost one write. What is in here is not lost with it: workers keep results until they are acknowledged, which follows
+ * the commit. It is bounded by what each worker may send ahead (result-window.ts).
  */
 export class ReportBuffer implements Service {
-  readonly #pending = new Map<string, Pending>();
-  #committing: ReadonlySet<string> = new Set();
+  readonly #pending = new PendingReports();
   /** Results that cannot be recorded, which only a defect brings about. Their attempts have run and must not run again. */
   readonly #refused = new Set<string>();
-  #bytes = 0;
-  readonly #paused = new Set<WorkerSession>();
+  readonly #recorder: ReportRecorder;
   readonly #loop: Loop;
+  #busy = false;
 
   constructor(private readonly deps: ReportBufferDeps) {
+    this.#recorder = new ReportRecorder(deps);
     this.#loop = new Loop({
       pass: () => this.#flushOnce(),
       onError: (error) => deps.logger.warn({ err: error }, 'could not record reports; keeping them'),
@@ -68,16 +49,17 @@ export class ReportBuffer implements Service {
 
   /** Attempts, as refKey names them, of which a report waits to be committed, is being committed, or cannot be. */
   keys(): string[] {
-    return [...this.#pending.keys(), ...this.#committing, ...this.#refused];
+    return [...this.#pending.keys(), ...this.#refused];
   }
 
+  /** Attempts of which a report is not committed. */
   get size(): number {
     return this.#pending.size;
   }
 
   /** False while reports pile up; nothing new should be started then. */
   get keepsUp(): boolean {
-    return !this.#overLimit(0.5);
+    return !this.#busy;
   }
 
   start(): Promise<void> {
@@ -88,218 +70,101 @@ export class ReportBuffer implements Service {
   async stop(): Promise<void> {
     await this.#loop.stop();
     try {
-      while (this.#pending.size > 0) await this.#flushOnce();
+      while (this.#pending.waiting > 0) await this.#flushOnce();
     } catch (error) {
       this.deps.logger.warn({ err: error, reports: this.#pending.size }, 'could not record the last reports');
     }
   }
 
+  /** Ends the session of a worker that sends more ahead than it may. */
   add(session: WorkerSession, started: readonly StartedReport[], finished: readonly FinishedReport[]): void {
-    for (const report of started) this.#entry(session, report.ref).started = report;
-    for (const report of finished) {
-      const entry = this.#entry(session, report.ref);
-      this.#bytes += sizeOf(report) - (entry.finished === null ? 0 : sizeOf(entry.finished));
-      entry.finished = report;
-    }
-    if (this.#overLimit(1) && !this.#paused.has(session)) {
-      this.#paused.add(session);
-      this.deps.metrics.backpressure.inc();
-      session.pause();
+    for (const report of started) this.#pending.addStart(session, report);
+    for (const report of finished) this.#pending.addEnd(session, report);
+    this.#noteLoad();
+    const { bytes, entries } = this.#pending.of(session);
+    if (entries > session.mostReports || bytes > SESSION_BYTES) {
+      session.exhaust('session_reports', 'the worker sends more results than it may without an acknowledgement');
     }
     this.#loop.wake();
   }
 
-  #entry(session: WorkerSession, ref: AttemptRef): Pending {
-    const key = refKey(ref);
-    let entry = this.#pending.get(key);
-    const receivedAtMs = performance.now();
-    if (entry === undefined) {
-      entry = { ref, session, receivedAtMs, started: null, finished: null };
-      this.#pending.set(key, entry);
-    } else if (entry.started !== null) {
-      // Its age was told relative to the earlier frame.
-      const waitedUs = Math.round((receivedAtMs - entry.receivedAtMs) * 1000);
-      entry.started = { ...entry.started, startedAgeUs: entry.started.startedAgeUs + waitedUs };
-    }
-    entry.session = session;
-    entry.receivedAtMs = receivedAtMs;
-    return entry;
+  #noteLoad(): void {
+    const busy = this.#pending.size > BUSY_ENTRIES || this.#pending.bytes > BUSY_BYTES;
+    if (busy === this.#busy) return;
+    this.#busy = busy;
+    if (busy) this.deps.metrics.boundHits.inc({ bound: 'reports' });
+    else this.deps.onRelief();
   }
 
-  #overLimit(share: number): boolean {
-    return this.#pending.size > LIMIT_ENTRIES * share || this.#bytes > LIMIT_BYTES * share;
-  }
-
-  /** Commits one batch. Throws when PostgreSQL cannot take it now; it is kept then. */
+  /**
+   * Commits one batch. Throws when PostgreSQL cannot take all of it now; the rest is kept. Starts and ends have statements
+   * of their own, and what becomes of the one says nothing of the other.
+   */
   async #flushOnce(): Promise<number> {
-    if (this.#pending.size === 0) return IDLE_MS;
-    const kept = this.keepsUp;
-    const batch = this.#take();
-    this.#committing = new Set(batch.map((entry) => refKey(entry.ref)));
-    try {
-      await this.#commit(batch);
-    } catch (error) {
-      this.deps.metrics.databaseErrors.inc({ operation: 'record_reports' });
-      if (isTransient(error)) {
-        this.#putBack(batch);
-        throw error;
-      }
-      this.deps.logger.error(
-        { err: error, reports: batch.length },
-        'PostgreSQL refused a batch of reports; trying them singly',
-      );
-      for (const entry of batch) await this.#commitSingly(entry);
-    }
-    this.#committing = new Set();
-    if (this.keepsUp) {
-      for (const session of this.#paused) session.resume();
-      this.#paused.clear();
-      if (!kept) this.deps.onRelief();
-    }
-    return this.#pending.size === 0 ? IDLE_MS : 0;
-  }
-
-  #take(): Pending[] {
-    const batch: Pending[] = [];
-    let bytes = 0;
-    for (const [key, entry] of this.#pending) {
-      batch.push(entry);
-      this.#pending.delete(key);
-      bytes += entry.finished === null ? 0 : sizeOf(entry.finished);
-      if (batch.length >= BATCH_ENTRIES || bytes >= BATCH_BYTES) break;
-    }
-    this.#bytes -= bytes;
-    return batch.sort((a, b) => (a.ref.taskId < b.ref.taskId ? -1 : 1));
-  }
-
-  /** What came in since for the same attempts is newer and stays. */
-  #putBack(batch: readonly Pending[]): void {
-    for (const entry of batch) {
-      const newer = this.#pending.get(refKey(entry.ref));
-      if (newer === undefined) {
-        this.#pending.set(refKey(entry.ref), entry);
-        if (entry.finished !== null) this.#bytes += sizeOf(entry.finished);
-      } else if (newer.finished === null && entry.finished !== null) {
-        newer.finished = aged(entry.finished, newer.receivedAtMs - entry.receivedAtMs);
-        this.#bytes += sizeOf(entry.finished);
-      }
-    }
-  }
-
-  async #commit(batch: readonly Pending[]): Promise<void> {
-    const { db, coordinatorId } = this.deps;
-    const now = performance.now();
-    const starts: Start[] = [];
-    const ends: FinishedAttempt[] = [];
-    for (const { ref, session, receivedAtMs, started, finished } of batch) {
-      const waitedUs = Math.round((now - receivedAtMs) * 1000);
-      if (finished !== null) {
-        ends.push({ ...ref, workerId: session.workerId, ...aged(finished, now - receivedAtMs) });
-      } else if (started !== null) {
-        starts.push({ ...ref, workerId: session.workerId, startedAgeUs: started.startedAgeUs + waitedUs });
-      }
-    }
-    const [running, ended] = await Promise.all([
-      markStarted(db, coordinatorId, starts),
-      finishAttempts(db, coordinatorId, ends),
+    if (this.#pending.waiting === 0) return IDLE_MS;
+    const batch = this.#pending.take();
+    const starts = batch.filter(({ finished }) => finished === null);
+    const ends = batch.filter(({ finished }) => finished !== null);
+    const outcomes = await Promise.allSettled([
+      this.#commit(starts, (entries, settled) => this.#recorder.recordStarts(entries, settled)),
+      this.#commit(ends, (entries, settled) => this.#recorder.recordEnds(entries, settled)),
     ]);
-    this.#settle(batch, new Set(running.map(keyOf)), new Map(ended.map((end) => [keyOf(end), end.state])));
+    this.#noteLoad();
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    return this.#pending.waiting === 0 ? IDLE_MS : 0;
   }
 
-  #settle(batch: readonly Pending[], running: ReadonlySet<string>, recorded: ReadonlyMap<string, TaskState>): void {
-    const { hub, metrics } = this.deps;
-    const answers = new Map<WorkerSession, { recorded: AttemptRef[]; superseded: AttemptRef[]; stop: AttemptRef[] }>();
-    for (const { ref, session, finished } of batch) {
-      let answer = answers.get(session);
-      if (answer === undefined) answers.set(session, (answer = { recorded: [], superseded: [], stop: [] }));
-      const about = { taskId: ref.taskId, attempt: ref.attempt, workerId: session.workerId };
-      const state = recorded.get(refKey(ref));
-      if (finished !== null && state !== undefined) {
-        answer.recorded.push(ref);
-        this.#tell(about, finished.result, state);
-      } else if (finished === null && running.has(refKey(ref))) {
-        metrics.started.inc();
-        hub.publish({ kind: 'TASK_STARTED', ...about });
-      } else {
-        answer[finished === null ? 'stop' : 'superseded'].push(ref);
-        metrics.superseded.inc();
-        hub.publish({ kind: 'REPORT_SUPERSEDED', ...about });
-      }
-    }
-    for (const [session, { recorded, superseded, stop }] of answers) {
-      if (recorded.length + superseded.length > 0) session.send({ kind: 'acknowledge', recorded, superseded });
-      if (stop.length > 0) this.deps.onSuperseded(session, stop);
-    }
-  }
-
-  /** Of a result that is recorded, and what it made of the task. */
-  #tell(about: AttemptRef & { readonly workerId: string }, result: AttemptResult, state: TaskState): void {
-    const { hub, metrics } = this.deps;
-    const { exitCode, signal } = result;
-    if (isEnd(state)) metrics.ended.inc({ state });
-    if (result.reason === 'worker_lost') {
-      metrics.handedBack.inc();
-      hub.publish({ kind: 'TASK_LOST', ...about, state, reason: 'worker_lost' });
-    } else if (isEnd(state)) {
-      // Whatever the command did: it was asked to be cancelled before it ended.
-      const reason = state === 'cancelled' ? 'cancelled' : result.reason;
-      hub.publish({ kind: 'TASK_ENDED', ...about, state, reason, exitCode, signal });
-    } else {
-      metrics.retried.inc();
-      hub.publish({ kind: 'TASK_RETRYING', ...about, state, reason: result.reason, exitCode, signal });
-    }
-  }
-
-  /** So that one report that PostgreSQL refuses does not hold up the others; its facts are kept, its output is not. */
-  async #commitSingly(entry: Pending): Promise<void> {
+  async #commit(entries: readonly PendingReport[], record: Recording): Promise<void> {
+    const left = new Set(entries);
+    const settled = (entry: PendingReport) => {
+      left.delete(entry);
+      this.#pending.settle(entry);
+    };
     try {
-      await this.#commit([entry]);
+      await record(entries, settled).catch(async (error: unknown) => {
+        this.deps.metrics.databaseErrors.inc({ operation: 'record_reports' });
+        if (isUnavailable(error)) throw error;
+        this.deps.logger.error(
+          { err: error, reports: left.size },
+          'PostgreSQL refused a batch of reports; trying them singly',
+        );
+        for (const entry of [...left]) await this.#commitSingly(entry, record, settled);
+      });
     } catch (error) {
-      if (isTransient(error)) {
-        this.#putBack([entry]);
-        return;
+      for (const entry of left) {
+        entry.doubtful ||= mayBeCommitted(error);
+        this.#pending.putBack(entry);
       }
-      this.deps.logger.error(
-        { err: error, ref: entry.ref },
-        'PostgreSQL refused a report; recording it without its output',
-      );
-      await this.#commitBare(entry);
+      throw error;
     }
   }
 
-  async #commitBare(entry: Pending): Promise<void> {
-    const { finished } = entry;
-    if (finished === null) return;
-    const result = { ...finished.result, error: 'its output could not be stored; see the log of the coordinator' };
-    try {
-      await this.#commit([{ ...entry, finished: { ...finished, result, output: [] } }]);
-    } catch (error) {
-      if (isTransient(error)) {
-        this.#putBack([entry]);
-        return;
-      }
-      // Not acknowledged: the worker keeps it and reports it again with its next session.
-      this.#refused.add(refKey(entry.ref));
-      this.deps.logger.error(
-        { err: error, ref: entry.ref },
-        'a result cannot be recorded; this is a defect, please report it',
-      );
-    }
+  /**
+   * So that one report that PostgreSQL refuses does not hold up the others; its facts are kept, its output is not. Throws
+   * when PostgreSQL cannot take it now.
+   */
+  async #commitSingly(entry: PendingReport, record: Recording, settled: Settled): Promise<void> {
+    const refusal = await refusalOf(record([entry], settled));
+    if (refusal === null) return;
+    const { ref } = entry;
+    this.deps.logger.error({ err: refusal, ref }, 'PostgreSQL refused a report; recording it without its output');
+    this.#pending.dropOutput(entry, 'its output could not be stored; see the log of the coordinator');
+    const again = entry.finished === null ? refusal : await refusalOf(record([entry], settled));
+    if (again === null) return;
+    // Not acknowledged: the worker keeps a result, and reports it again with its next session.
+    if (entry.finished !== null) this.#refused.add(refKey(ref));
+    settled(entry);
+    this.deps.logger.error({ err: again, ref }, 'a report cannot be recorded; this is a defect, please report it');
   }
 }
 
-const keyOf = (key: AttemptKey) => refKey(key);
-
-function sizeOf(report: FinishedReport): number {
-  return report.output.reduce((sum, piece) => sum + PIECE_BYTES + piece.data.length + 4 * piece.segments.length, 0);
-}
-
-/** The same report, told `ms` later. */
-function aged(report: FinishedReport, ms: number): FinishedReport {
-  const us = Math.round(ms * 1000);
-  return {
-    ...report,
-    startedAgeUs: report.startedAgeUs === null ? null : report.startedAgeUs + us,
-    endedAgeUs: report.endedAgeUs + us,
-  };
+/** Why PostgreSQL does not take it at all, `null`: it did. Rejects when it cannot take it now. */
+async function refusalOf(recording: Promise<void>): Promise<unknown> {
+  try {
+    await recording;
+    return null;
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    return error;
+  }
 }

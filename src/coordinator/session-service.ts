@@ -1,59 +1,36 @@
-import { randomUUID } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
-import type pg from 'pg';
 import { drainWorker } from '../db/drain-worker.ts';
 import { giveUpClaims } from '../db/give-up-claims.ts';
-import { registerWorker, type WorkerRegistered } from '../db/register-worker.ts';
-import { isTransient } from '../db/unavailable.ts';
 import { unregisterWorker } from '../db/unregister-worker.ts';
-import { invalidArgument } from '../domain/errors.ts';
 import { decodeFromWorker } from '../rpc/codec.ts';
 import type { WorkerMessage__Output } from '../rpc/generated/hydra/v1/WorkerMessage.ts';
-import {
-  refKey,
-  type AttemptRef,
-  type FinishedReport,
-  type FromWorker,
-  type OutputChunk,
-  type Registration,
-} from '../rpc/messages.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { EventHub } from './event-hub.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
+import { refKey, type AttemptRef, type FinishedReport, type FromWorker, type OutputChunk } from '../rpc/messages.ts';
+import type { Balancer } from './balancer.ts';
 import type { Limbo } from './limbo.ts';
-import type { CoordinatorMetrics } from './metrics.ts';
 import { OUTPUT_WINDOW_BYTES, type OutputBuffer } from './output-buffer.ts';
 import type { Reaper } from './reaper.ts';
+import { Registrar, type Registered, type RegistrarDeps } from './registrar.ts';
+import { sendElsewhere, STOPPING, type Refusal } from './refusal.ts';
 import type { ReportBuffer } from './report-buffer.ts';
+import { resultWindow } from './result-window.ts';
 import { isValidChunk } from './validate-output.ts';
-import { cleanFinish, isValidStart, registrationFaults } from './validate-session.ts';
+import { cleanFinish, isValidStart } from './validate-session.ts';
 import type { WorkerRegistry } from './worker-registry.ts';
-import { WorkerSession, type SessionStream } from './worker-session.ts';
+import type { SessionStream, WorkerSession } from './worker-session.ts';
 
 /** A stream that does not register within this time is ended. */
 const REGISTER_WITHIN_MS = 10_000;
 
-export interface SessionServiceDeps {
-  readonly pool: pg.Pool;
-  readonly coordinatorId: string;
-  readonly leaseMs: number;
+export interface SessionServiceDeps extends RegistrarDeps {
   readonly registry: WorkerRegistry;
-  readonly leases: LeaseKeeper;
+  readonly balancer: Balancer;
   readonly reports: ReportBuffer;
   readonly output: OutputBuffer;
   readonly limbo: Limbo;
   readonly reaper: Reaper;
-  readonly hub: EventHub;
-  readonly metrics: CoordinatorMetrics;
-  readonly logger: Logger;
-  /** There may be room that was not there before. */
-  readonly onRoom: () => void;
   /** A worker has come, with all that it runs. */
   readonly onOpen: () => void;
 }
-
-/** A registration that PostgreSQL took. */
-type Registered = Extract<WorkerRegistered, { outcome: 'registered' }> & { readonly session: WorkerSession };
 
 /** Where a stream stands. */
 type Phase =
@@ -65,22 +42,23 @@ type Phase =
 /** Serves `hydra.v1.Coordinator/Session`: one stream, one worker, from Register to Goodbye. */
 export class SessionService {
   readonly #streams = new Set<SessionStream>();
-  #stopping = false;
 
-  constructor(private readonly deps: SessionServiceDeps) {}
+  readonly #registrar: Registrar;
+
+  constructor(private readonly deps: SessionServiceDeps) {
+    this.#registrar = new Registrar(deps);
+  }
 
   /** The handler for grpc-js. */
   handle(stream: SessionStream): void {
-    const endWith = (code: status, details: string) => {
-      // How grpc-js is told to end a stream with a status.
-      stream.emit('error', Object.assign(new Error(details), { code, details }));
-    };
-    if (this.#stopping) return endWith(status.UNAVAILABLE, 'this coordinator is stopping; try another');
+    const endWith = (refusal: Refusal) => endStream(stream, refusal);
+    if (this.deps.leases.retired) return endWith(this.#elsewhere(STOPPING));
     this.#streams.add(stream);
 
     const timer = setTimeout(() => {
       phase = { kind: 'closed' };
-      endWith(status.FAILED_PRECONDITION, 'no Register came; it must be the first message of a session');
+      const details = 'no Register came; it must be the first message of a session';
+      endWith({ code: status.FAILED_PRECONDITION, details });
     }, REGISTER_WITHIN_MS);
     let phase = { kind: 'opening', timer } as Phase;
 
@@ -104,21 +82,21 @@ export class SessionService {
           clearTimeout(phase.timer);
           if (message.kind !== 'register') {
             phase = { kind: 'closed' };
-            endWith(status.FAILED_PRECONDITION, 'the first message must be Register');
+            endWith({ code: status.FAILED_PRECONDITION, details: 'the first message must be Register' });
             return;
           }
           phase = { kind: 'registering' };
           stream.pause();
-          void this.#register(stream, message.registration).then((registered) => {
+          void this.#registrar.register(stream, message.registration).then((registered) => {
+            // The worker has given up waiting, and registers again, here or elsewhere.
+            if (phase.kind === 'closed') return;
             if ('session' in registered) {
-              // The worker has given up waiting, and registers again, here or elsewhere.
-              if (phase.kind === 'closed') return;
               phase = { kind: 'open', session: registered.session };
               this.#open(registered);
               stream.resume();
-            } else if (phase.kind !== 'closed') {
+            } else {
               phase = { kind: 'closed' };
-              endWith(registered.code, registered.details);
+              endWith(registered);
             }
           });
           return;
@@ -132,48 +110,22 @@ export class SessionService {
     });
   }
 
-  /** Refuses new streams from now on and ends those there are, so that their workers go elsewhere. */
+  /** Ends the streams there are, so that their workers go elsewhere. New ones are refused once leases are retired. */
   stop(): void {
-    this.#stopping = true;
     for (const session of this.deps.registry.all()) {
-      session.abort(status.UNAVAILABLE, 'this coordinator is stopping; try another');
+      const { code, details, metadata } = this.#elsewhere(STOPPING);
+      session.abort(code, details, metadata);
     }
-    for (const stream of this.#streams) stream.end();
+    // Those that have not registered.
+    for (const stream of this.#streams) endStream(stream, this.#elsewhere(STOPPING));
   }
 
-  async #register(
-    stream: SessionStream,
-    registration: Registration,
-  ): Promise<Registered | { readonly code: status; readonly details: string }> {
-    const { coordinatorId, leaseMs, logger, pool } = this.deps;
-    const faults = registrationFaults(registration);
-    if (faults.length > 0) return { code: status.INVALID_ARGUMENT, details: invalidArgument(faults).message };
-    const { workerId } = registration;
-    const sessionId = randomUUID();
-    try {
-      const inHand = registration.inHand.map(({ ref, startedAgeUs }) => ({ ...ref, startedAgeUs }));
-      const result = await registerWorker(pool, { ...registration, sessionId, coordinatorId, inHand }, leaseMs);
-      if (result.outcome === 'id_in_use') {
-        const details = `worker_id ${workerId} is in use by process ${result.pid} on ${result.hostname}; give each worker an id of its own`;
-        logger.warn({ workerId, hostname: registration.hostname }, details);
-        return { code: status.ALREADY_EXISTS, details };
-      }
-      if (result.outcome === 'overtaken') {
-        return { code: status.ABORTED, details: 'a newer session of this worker exists' };
-      }
-      const session = new WorkerSession(sessionId, registration, stream, this.deps.onRoom);
-      for (const ref of result.owned) session.adopt(ref);
-      return { session, ...result };
-    } catch (error) {
-      logger.warn({ err: error, workerId }, 'could not register a worker');
-      return isTransient(error)
-        ? { code: status.UNAVAILABLE, details: 'PostgreSQL is unavailable; try again or elsewhere' }
-        : { code: status.INTERNAL, details: 'the registration failed; see the log of the coordinator' };
-    }
+  #elsewhere(details: string): Refusal {
+    return sendElsewhere(details, this.deps.leases.holdOff());
   }
 
   /** The registration is committed and the worker is still there. */
-  #open({ draining, drainTimeoutMs, lost, owned, session }: Registered): void {
+  #open({ draining, drainTimeoutMs, owned, session }: Registered): void {
     const { coordinatorId, hub, leases, leaseMs, logger, registry } = this.deps;
     const { worker, workerId } = session;
     const ownedKeys = new Set(owned.map(refKey));
@@ -188,6 +140,7 @@ export class SessionService {
       heartbeatIntervalMs: leases.intervalMs,
       superseded,
       outputWindowBytes: OUTPUT_WINDOW_BYTES,
+      resultWindow: resultWindow(registry.size + 1),
     });
     registry.add(session)?.abort(status.ABORTED, 'a newer session of this worker took over');
     const { hostname, labels, queues, slots } = worker;
@@ -205,11 +158,6 @@ export class SessionService {
       'a worker has registered',
     );
     hub.publish({ kind: 'WORKER_CONNECTED', workerId });
-    for (const { taskId, attempt, state } of lost) {
-      logger.warn({ workerId, taskId, attempt, state }, 'an attempt was lost: its worker does not know of it');
-      this.deps.metrics.lost.inc();
-      hub.publish({ kind: 'TASK_LOST', taskId, attempt, workerId, state });
-    }
     if (draining) this.drain(session, drainTimeoutMs);
     this.deps.reaper.wake();
     this.deps.onOpen();
@@ -254,10 +202,10 @@ export class SessionService {
   #output(session: WorkerSession, chunks: readonly OutputChunk[]): void {
     const valid = chunks.filter(isValidChunk);
     if (valid.length < chunks.length) {
-      const refused = chunks.filter((chunk) => !isValidChunk(chunk)).map(({ ref }) => ref);
-      this.deps.logger.error({ workerId: session.workerId, refs: refused }, 'refused output that contradicts itself');
-      // Nothing more of these is wanted: a worker that waits for an acknowledgement would wait for ever.
-      session.send({ kind: 'output_ack', stored: [], superseded: refused });
+      const dropped = chunks.filter((chunk) => !isValidChunk(chunk)).map(({ ref, start }) => ({ ref, start }));
+      this.deps.logger.error({ workerId: session.workerId, dropped }, 'dropped output that contradicts itself');
+      // As if it were stored, since the worker would wait for that for ever: the command is not to suffer for it.
+      session.send({ kind: 'output_ack', stored: dropped, superseded: [] });
     }
     if (valid.length > 0) this.deps.output.add(session, valid);
   }
@@ -310,16 +258,23 @@ export class SessionService {
 
   /** The stream is gone, well or not. */
   #closed(session: WorkerSession): void {
-    const { hub, leases, limbo, logger, reaper, registry } = this.deps;
+    const { balancer, hub, leases, limbo, logger, reaper, registry } = this.deps;
     session.markClosed();
     leases.forget(session);
     const current = registry.remove(session);
     // Whether it was replaced or just broke, what it was sent and did not report has to be accounted for.
     limbo.take(session);
-    if (current && !this.#stopping) {
-      logger.warn({ workerId: session.workerId, sessionId: session.id }, 'lost the connection to a worker');
+    if (current && !leases.retired) {
+      const about = { workerId: session.workerId, sessionId: session.id };
+      if (balancer.ended(session)) logger.info(about, 'a worker has moved to another coordinator, as it was asked to');
+      else logger.warn(about, 'lost the connection to a worker');
       hub.publish({ kind: 'WORKER_DISCONNECTED', workerId: session.workerId });
     }
     reaper.wake();
   }
+}
+
+/** How grpc-js is told to end a stream with a status. */
+function endStream(stream: SessionStream, refusal: Refusal): void {
+  stream.emit('error', Object.assign(new Error(refusal.details), refusal));
 }

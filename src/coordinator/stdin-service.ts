@@ -10,11 +10,17 @@ import { decodeRef } from '../rpc/ref-codec.ts';
 import { toServiceError } from '../rpc/status-mapping.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Gate } from './gate.ts';
+import type { CoordinatorMetrics } from './metrics.ts';
 import { isRef } from './valid-ref.ts';
 
 export type StdinCall = ServerWritableStream<StdinRequest__Output, StdinPiece>;
 
-const PIECE_BYTES = 256 * 1024;
+/** The longest piece and the shortest. */
+const PIECE_BYTES = { most: 256 * 1024, least: 4 * 1024 };
+/** Each call holds a piece until its command has read it, however long that takes; together not more than this. */
+const ALL_PIECES_BYTES = 64 * 1024 * 1024;
+/** A worker holds up to 16 messages of each call, since gRPC reads ahead, for a command that does not read. */
+const MESSAGE_BYTES = 32 * 1024;
 /** Pieces that are read at once: commands that begin together must not take all connections to PostgreSQL. */
 const READS_AT_ONCE = 2;
 /** PostgreSQL counts bytes of a value in 32 bits. */
@@ -22,6 +28,7 @@ const MAX_OFFSET = 2 ** 31 - 1;
 
 export interface StdinServiceDeps {
   readonly db: Queryable;
+  readonly metrics: CoordinatorMetrics;
   readonly logger: Logger;
 }
 
@@ -31,13 +38,16 @@ export interface StdinServiceDeps {
  */
 export class StdinService {
   readonly #gate = new Gate(READS_AT_ONCE);
+  #calls = 0;
   #stopping = false;
 
   constructor(private readonly deps: StdinServiceDeps) {}
 
   /** The handler for grpc-js. */
   handle(call: StdinCall): void {
-    this.#serve(call).then(
+    this.#calls += 1;
+    const served = this.#serve(call).finally(() => (this.#calls -= 1));
+    served.then(
       () => call.end(),
       (error: unknown) => {
         if (!(error instanceof HydraError)) this.deps.logger.error({ err: error }, 'could not send standard input');
@@ -61,14 +71,23 @@ export class StdinService {
       }
       if (piece.length === 0) return;
       offset += piece.length;
-      await taken(call, piece);
+      for (let at = 0; at < piece.length; at += MESSAGE_BYTES) {
+        await taken(call, piece.subarray(at, at + MESSAGE_BYTES));
+      }
     }
   }
 
   #read(ref: AttemptRef, offset: number): Promise<Buffer | null> {
     if (this.#stopping) throw new HydraError('unavailable', 'this coordinator is stopping; try another');
-    return orUnavailable(() => readStdin(this.deps.db, ref, offset, PIECE_BYTES));
+    const bytes = pieceBytes(this.#calls);
+    if (bytes < PIECE_BYTES.most) this.deps.metrics.boundHits.inc({ bound: 'stdin_pieces' });
+    return orUnavailable(() => readStdin(this.deps.db, ref, offset, bytes));
   }
+}
+
+/** How long a piece is while so many calls are open. */
+export function pieceBytes(calls: number): number {
+  return Math.min(PIECE_BYTES.most, Math.max(PIECE_BYTES.least, Math.floor(ALL_PIECES_BYTES / calls)));
 }
 
 function readRequest(request: StdinRequest__Output): { readonly ref: AttemptRef; readonly start: number } {

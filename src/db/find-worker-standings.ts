@@ -1,3 +1,4 @@
+import { leaseEndedSql } from './lease-ended.ts';
 import type { Queryable } from './pool.ts';
 
 /** What became of a worker after one of its sessions ended. */
@@ -19,7 +20,7 @@ export interface SessionStanding {
 
 const SQL = /* sql */ `
   SELECT s.session_id, CASE
-    WHEN w.id IS NULL OR (w.session_id = s.session_id AND w.lease_until < statement_timestamp()) THEN 'gone'
+    WHEN w.id IS NULL OR (w.session_id = s.session_id AND ${leaseEndedSql('w.lease_until', '$4')}) THEN 'gone'
     WHEN w.session_id = s.session_id THEN 'same_session'
     WHEN w.instance_id <> s.instance_id THEN 'other_process'
     ELSE 'newer_session' END AS standing, w.drain_timeout_ms::float8
@@ -40,15 +41,20 @@ export interface SessionKey {
   readonly instanceId: string;
 }
 
-/** Says for each session where its worker stands now, by session id. */
+/**
+ * Says for each session where its worker stands now, by session id. A lease has ended if it had at the instant
+ * `beforeMs`, by PostgreSQL's clock; `null`: none counts as ended.
+ */
 export async function findWorkerStandings(
   db: Queryable,
   sessions: readonly SessionKey[],
+  beforeMs: number | null,
 ): Promise<Map<string, SessionStanding>> {
   const { rows } = await db.query<Row>(SQL, [
     sessions.map((s) => s.workerId),
     sessions.map((s) => s.sessionId),
     sessions.map((s) => s.instanceId),
+    beforeMs,
   ]);
   return new Map(rows.map((row) => [row.session_id, { standing: row.standing, drainTimeoutMs: row.drain_timeout_ms }]));
 }

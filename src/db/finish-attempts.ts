@@ -18,6 +18,13 @@ interface Policy {
   readonly retry_counts: RetryCounts;
 }
 
+export interface FinishOptions {
+  /** Spreads backoffs. */
+  readonly random?: () => number;
+  /** Told what each statement has recorded before the next one is sent, which may fail. */
+  readonly onRecorded?: (ends: readonly RecordedEnd[]) => void;
+}
+
 /**
  * Records results and what was written. Tasks without a retry policy, those that somebody asked to cancel, and plain
  * successes take one statement; only for the others are policies looked up. Returns the attempts that were current;
@@ -27,14 +34,20 @@ export async function finishAttempts(
   db: Queryable,
   coordinatorId: string,
   reports: readonly FinishedAttempt[],
-  random: () => number = Math.random,
+  { onRecorded, random = Math.random }: FinishOptions = {},
 ): Promise<RecordedEnd[]> {
+  const recorded: RecordedEnd[] = [];
+  const record = (ends: readonly RecordedEnd[]) => {
+    recorded.push(...ends);
+    if (ends.length > 0) onRecorded?.(ends);
+  };
   const handedBack = reports.filter(({ result }) => result.reason === 'worker_lost');
   const own = reports.filter(({ result }) => result.reason !== 'worker_lost');
-  const ended = await endAttempts(db, coordinatorId, own.map(withoutPolicy));
-  const left = without(own, ended);
-  const returned = await handBackAttempts(db, coordinatorId, handedBack);
-  return [...ended, ...(await finishByPolicy(db, coordinatorId, left, random)), ...returned];
+  record(await endAttempts(db, coordinatorId, own.map(withoutPolicy)));
+  const left = without(own, recorded);
+  await finishByPolicy(db, coordinatorId, left, random, record);
+  await handBackAttempts(db, coordinatorId, handedBack, record);
+  return recorded;
 }
 
 function withoutPolicy(report: FinishedAttempt): Ending {
@@ -56,8 +69,9 @@ async function finishByPolicy(
   coordinatorId: string,
   reports: readonly FinishedAttempt[],
   random: () => number,
-): Promise<RecordedEnd[]> {
-  if (reports.length === 0) return [];
+  record: (ends: readonly RecordedEnd[]) => void,
+): Promise<void> {
+  if (reports.length === 0) return;
   const policies = await readPolicies(db, reports);
   const retries: Retry[] = [];
   const endings: Ending[] = [];
@@ -69,8 +83,9 @@ async function finishByPolicy(
     else endings.push({ ...report, state: verdict.kind, final: true });
   }
   const retried = await retryAttempts(db, coordinatorId, retries);
+  record(retried);
   endings.push(...without(retries, retried).map(withoutPolicy));
-  return [...retried, ...(await endAttempts(db, coordinatorId, endings))];
+  record(await endAttempts(db, coordinatorId, endings));
 }
 
 async function readPolicies(db: Queryable, reports: readonly FinishedAttempt[]): Promise<Map<string, Policy>> {

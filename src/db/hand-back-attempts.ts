@@ -1,5 +1,4 @@
-import { without } from './attempt-key.ts';
-import { giveUpClaims } from './give-up-claims.ts';
+import { giveUpUnstarted } from './give-up-unstarted.ts';
 import { loseAttemptsSql, type LostRow } from './lose-attempts.ts';
 import type { Queryable } from './pool.ts';
 import {
@@ -30,19 +29,20 @@ const SQL = loseAttemptsSql({
 });
 
 /**
- * Takes back what workers report as `worker_lost`, since they have to leave. What had started counts as lost; what had
- * not may run again whatever the task says of that. Returns what was recorded.
+ * Takes back what workers report as `worker_lost`, since they have to leave or could not renew their lease. What had
+ * started counts as lost; what had not may run again whatever the task says of that. `record` is told what each of the
+ * two statements has recorded.
  */
 export async function handBackAttempts(
   db: Queryable,
   coordinatorId: string,
   reports: readonly FinishedAttempt[],
-): Promise<RecordedEnd[]> {
-  if (reports.length === 0) return [];
+  record: (ends: readonly RecordedEnd[]) => void,
+): Promise<void> {
   const unstarted = reports.filter(({ startedAgeUs }) => startedAgeUs === null);
-  const givenUp = await giveUpClaims(db, coordinatorId, unstarted);
-  const left = without(reports, givenUp);
-  if (left.length === 0) return givenUp;
-  const { rows } = await db.query<LostRow>(SQL, [coordinatorId, ...reportColumns(left)]);
-  return [...givenUp, ...rows.map(toRecordedEnd)];
+  record(await giveUpUnstarted(db, unstarted));
+  const started = reports.filter(({ startedAgeUs }) => startedAgeUs !== null);
+  if (started.length === 0) return;
+  const { rows } = await db.query<LostRow>(SQL, [coordinatorId, ...reportColumns(started)]);
+  record(rows.map(toRecordedEnd));
 }

@@ -2,7 +2,9 @@ import { v7 as uuidv7 } from 'uuid';
 import { HydraError } from '../domain/errors.ts';
 import type { NewTask } from '../domain/task-input.ts';
 import { DUE_CHANNEL, WAKE_HORIZON_MS } from './channels.ts';
+import { mayBeCommitted } from './connection-fate.ts';
 import type { Queryable } from './pool.ts';
+import { databaseFault, isUnavailable } from './unavailable.ts';
 
 export interface InsertedTask {
   readonly id: string;
@@ -52,8 +54,10 @@ const FIND_KEYS_SQL = /* sql */ `
 `;
 
 /**
- * Stores tasks, all of them or, when it throws, none; answers in their order. A task whose idempotency key exists
- * is not stored again, also within one call.
+ * Stores tasks, all of them or none; answers in their order. A task whose idempotency key exists is not stored again,
+ * also within one call.
+ * @throws HydraError when PostgreSQL is unavailable, with a sentence that says whether they may be stored all the same;
+ * what `pg` throws when it refuses one of them, and none is stored.
  */
 export async function insertTasks(
   db: Queryable,
@@ -62,7 +66,9 @@ export async function insertTasks(
 ): Promise<InsertedTask[]> {
   if (tasks.length === 0) return [];
   const ids = tasks.map(() => uuidv7());
-  const rows = await insert(db, tasks, ids, options.announce ?? true);
+  const rows = await insert(db, tasks, ids, options.announce ?? true).catch((error: unknown) => {
+    throw faultOf(error, mayBeCommitted(error));
+  });
   const due = new Map(rows.map((row) => [row.id, row.due]));
   const first = due.size < tasks.length ? await findFirst(db, tasks) : new Map<string, string>();
   return tasks.map((task, i) => {
@@ -80,8 +86,22 @@ export async function insertTasks(
 /** Ids by key. A second statement, since the first cannot see the row that another transaction won with. */
 async function findFirst(db: Queryable, tasks: readonly NewTask[]): Promise<Map<string, string>> {
   const keys = tasks.flatMap((t) => t.idempotencyKey ?? []);
-  const { rows } = await db.query<{ id: string; idempotency_key: string }>(FIND_KEYS_SQL, [keys]);
-  return new Map(rows.map((row) => [row.idempotency_key, row.id]));
+  try {
+    const { rows } = await db.query<{ id: string; idempotency_key: string }>(FIND_KEYS_SQL, [keys]);
+    return new Map(rows.map((row) => [row.idempotency_key, row.id]));
+  } catch (error) {
+    throw faultOf(error, true);
+  }
+}
+
+/** What whoever submitted them is told, since it decides how to try again. */
+function faultOf(error: unknown, mayBeStored: boolean): unknown {
+  if (!isUnavailable(error)) return error;
+  const outcome = mayBeStored
+    ? 'what was submitted may have been stored; with an idempotency_key it is safe to submit it again'
+    : 'nothing was stored; try again';
+  const message = `PostgreSQL is unavailable: ${databaseFault(error)}; ${outcome}`;
+  return new HydraError('unavailable', message, [], { cause: error });
 }
 
 async function insert(db: Queryable, tasks: readonly NewTask[], ids: readonly string[], announce: boolean) {

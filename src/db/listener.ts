@@ -1,9 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { KEEPALIVES, sessionOptions } from './session-settings.ts';
 
 /** How long to wait before connecting again; doubles from the first to the second. */
 const RETRY_MS = { first: 100, most: 5_000 };
 /** How often to see whether the connection is alive, since one that only listens would not notice; and for how long. */
 const PING = { everyMs: 15_000, timeoutMs: 5_000 };
+/** How long a goodbye may take, which the other side has to answer. */
+const GOODBYE_MS = 1_000;
 
 export interface ListenerOptions {
   readonly url: string;
@@ -22,6 +26,7 @@ export class Listener {
   #retryMs = RETRY_MS.first;
   #connecting: Promise<void> = Promise.resolve();
   #stopped = false;
+  #check: () => void = () => undefined;
 
   constructor(private readonly options: ListenerOptions) {}
 
@@ -31,11 +36,19 @@ export class Listener {
     return Promise.resolve();
   }
 
+  /** Sees at once whether the connection is alive, for instance since another to the same server was found dead. */
+  check(): void {
+    this.#check();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
     await this.#connecting;
-    await this.#client?.end().catch(() => undefined);
+    const client = this.#client;
+    if (client === null) return;
+    await Promise.race([client.end().catch(() => undefined), delay(GOODBYE_MS, undefined, { ref: false })]);
+    client.connection.stream.destroy();
   }
 
   async #connect(): Promise<void> {
@@ -45,11 +58,14 @@ export class Listener {
       connectionTimeoutMillis: PING.timeoutMs,
       query_timeout: PING.timeoutMs,
       keepAlive: true,
+      keepAliveInitialDelayMillis: PING.timeoutMs,
+      options: sessionOptions(KEEPALIVES),
     });
     let failed = false;
-    const ping = setInterval(() => {
+    const check = () => {
       if (this.#client === client) client.query('SELECT').catch(fail);
-    }, PING.everyMs);
+    };
+    const ping = setInterval(check, PING.everyMs);
     const fail = (error: unknown) => {
       if (failed) return;
       failed = true;
@@ -78,6 +94,7 @@ export class Listener {
       return;
     }
     this.#client = client;
+    this.#check = check;
     this.#retryMs = RETRY_MS.first;
     if (!this.#stopped) this.options.onListening();
   }

@@ -37,6 +37,8 @@ export interface LostSelection {
   readonly facts?: Readonly<Partial<Record<keyof typeof FACTS, string>>>;
   /** A further CTE; the rows that were changed, with `id` and `attempt`, are in `changed`. */
   readonly then?: string;
+  /** What to answer, a SELECT with a WHERE. Default: those in `changed` that had been sent, as {@link LostRow}. */
+  readonly answer?: string;
 }
 
 const FACTS = {
@@ -49,12 +51,15 @@ const FACTS = {
   peak_memory_bytes: 'NULL::bigint',
 };
 
+const ANSWER = /* sql */ `SELECT id, attempt, worker_id, state FROM changed WHERE sent`;
+
 /**
  * Ends the attempts that are selected, as `worker_lost`: the task goes back, due at once and without using up a retry
  * of the user, or fails when that happened too often or the task must not run again. What somebody asked to cancel is
  * cancelled.
  */
-export function loseAttemptsSql({ ctes = '', facts, from, sent = 'true', then = '' }: LostSelection): string {
+export function loseAttemptsSql(selection: LostSelection): string {
+  const { answer = ANSWER, ctes = '', facts, from, sent = 'true', then = '' } = selection;
   const columns = Object.entries({ ...FACTS, ...facts }).map(([name, sql]) => `${sql} AS ${name}`);
   return /* sql */ `
     WITH ${ctes} found AS MATERIALIZED (
@@ -103,6 +108,6 @@ export function loseAttemptsSql({ ctes = '', facts, from, sent = 'true', then = 
     ), changed AS (
       SELECT * FROM ended UNION ALL SELECT * FROM returned
     )${then === '' ? '' : `, ${then}`}
-    SELECT id, attempt, worker_id, state FROM changed WHERE sent AND (SELECT count(*) FROM woken) >= 0
+    ${answer} AND (SELECT count(*) FROM woken) >= 0
   `;
 }

@@ -2,6 +2,7 @@ import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { MIGRATIONS_FOLDER, MIGRATIONS_TABLE } from './migrations.ts';
+import { KEEPALIVES, sessionOptions } from './session-settings.ts';
 
 export interface MigrateOptions {
   readonly logger?: Logger;
@@ -10,6 +11,15 @@ export interface MigrateOptions {
 
 /** Any number that nothing else in the database uses for an advisory lock: "hydra" in ASCII. */
 const LOCK_KEY = 0x6879647261;
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Silence after which TCP asks whether the server is still there: a migration may wait long for a lock. */
+const KEEPALIVE_MS = 5_000;
+/**
+ * Longest that we may take from one statement to the next. Whoever migrates and is halted, or cut off from PostgreSQL,
+ * has locked tables that everybody needs.
+ */
+const IDLE_TRANSACTION_MS = 60_000;
 
 /** The first whose claim query and grammar Hydra is tested with, as server_version_num has it. */
 const OLDEST_VERSION = 140_000;
@@ -26,7 +36,15 @@ const LOCK_SQL = /* sql */ `SELECT pg_advisory_lock($1)`;
  * @throws what `pg` throws, or an Error when PostgreSQL is too old; nothing is half-applied then.
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<string[]> {
-  const client = new pg.Client({ connectionString: url, application_name: 'hydra migrate' });
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'hydra migrate',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_MS,
+    options: sessionOptions(KEEPALIVES),
+  });
   // A connection that breaks also fails the statement in flight, which says so.
   client.on('error', () => undefined);
   try {

@@ -1,3 +1,4 @@
+import { leaseEndedSql } from './lease-ended.ts';
 import { loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
 import type { Queryable } from './pool.ts';
 
@@ -13,9 +14,9 @@ const SQL = loseAttemptsSql({
   ctes: /* sql */ `
     gone AS MATERIALIZED (
       SELECT c.id, c.lease_until FROM coordinators c
-      WHERE c.lease_until < statement_timestamp() AND c.id <> $1
+      WHERE ${leaseEndedSql('c.lease_until', '$2')} AND c.id <> $1
         AND NOT EXISTS (
-          SELECT FROM workers w WHERE w.coordinator_id = c.id AND w.lease_until >= statement_timestamp())
+          SELECT FROM workers w WHERE w.coordinator_id = c.id AND NOT ${leaseEndedSql('w.lease_until', '$2')})
       ORDER BY c.id FOR UPDATE SKIP LOCKED
     ), removed AS (
       DELETE FROM coordinators c USING gone WHERE c.id = gone.id
@@ -25,8 +26,11 @@ const SQL = loseAttemptsSql({
   sent: 't.due_at <= gone.lease_until',
 });
 
-/** Removes coordinators whose lease ended and takes back what they had claimed. Returns what may have been running. */
-export async function reapCoordinators(db: Queryable, selfId: string): Promise<LostAttempt[]> {
-  const { rows } = await db.query<LostRow>(SQL, [selfId]);
+/**
+ * Removes coordinators whose lease had ended at the instant `beforeMs`, by PostgreSQL's clock, and takes back what they
+ * had claimed. Returns what may have been running.
+ */
+export async function reapCoordinators(db: Queryable, selfId: string, beforeMs: number): Promise<LostAttempt[]> {
+  const { rows } = await db.query<LostRow>(SQL, [selfId, beforeMs]);
   return rows.map(toLostAttempt);
 }

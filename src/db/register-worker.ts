@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Labels } from '../domain/lane.ts';
 import { keyColumns, type AttemptKey } from './attempt-key.ts';
 import { inTransaction } from './in-transaction.ts';
+import { leaseEndedSql } from './lease-ended.ts';
 import { loseAttemptsSql, toLostAttempt, type LostAttempt, type LostRow } from './lose-attempts.ts';
 import { adoptAttempts } from './mark-started.ts';
 
@@ -37,8 +38,8 @@ export type WorkerRegistered =
     }
   /** A newer registration of the same process came first. */
   | { readonly outcome: 'overtaken' }
-  /** Another live process holds the id. */
-  | { readonly outcome: 'id_in_use'; readonly hostname: string; readonly pid: number };
+  /** Another process holds the id, and lives, or may: `ended` says that its lease has ended and must not be taken now. */
+  | { readonly outcome: 'id_in_use'; readonly hostname: string; readonly pid: number; readonly ended: boolean };
 
 const UPSERT = /* sql */ `
   INSERT INTO workers AS w (id, instance_id, session_id, coordinator_id, hostname, pid, version, slots, labels, queues,
@@ -53,7 +54,7 @@ const UPSERT = /* sql */ `
     connected_at = excluded.connected_at, last_heartbeat_at = excluded.last_heartbeat_at,
     lease_until = excluded.lease_until, ordinal = excluded.ordinal
   WHERE CASE WHEN w.instance_id = excluded.instance_id THEN w.ordinal < excluded.ordinal
-    ELSE w.lease_until < statement_timestamp() END
+    ELSE ${leaseEndedSql('w.lease_until', '$14')} END
   RETURNING draining, drain_timeout_ms::float8
 `;
 
@@ -62,7 +63,16 @@ interface Upserted {
   drain_timeout_ms: number | null;
 }
 
-const HOLDER = /* sql */ `SELECT instance_id, hostname, pid FROM workers WHERE id = $1`;
+interface Holder {
+  instance_id: string;
+  hostname: string;
+  pid: number;
+  ended: boolean;
+}
+
+const HOLDER = /* sql */ `
+  SELECT instance_id, hostname, pid, lease_until < statement_timestamp() AS ended FROM workers WHERE id = $1
+`;
 
 const LOSE_MISSING = loseAttemptsSql({
   from: /* sql */ `
@@ -72,9 +82,15 @@ const LOSE_MISSING = loseAttemptsSql({
 
 /**
  * Registers a worker's new session, in one transaction with its account of what it has in hand: what it owns is
- * marked as running there, what it should run and does not is taken back.
+ * marked as running there, what it should run and does not is taken back. An id that another process has is taken from
+ * it if its lease had ended at the instant `beforeMs`, by PostgreSQL's clock; `null`: it is not taken.
  */
-export function registerWorker(pool: pg.Pool, worker: WorkerRegistration, leaseMs: number): Promise<WorkerRegistered> {
+export function registerWorker(
+  pool: pg.Pool,
+  worker: WorkerRegistration,
+  leaseMs: number,
+  beforeMs: number | null,
+): Promise<WorkerRegistered> {
   return inTransaction(pool, async (client) => {
     const upserted = await client.query<Upserted>(UPSERT, [
       worker.workerId,
@@ -90,15 +106,15 @@ export function registerWorker(pool: pg.Pool, worker: WorkerRegistration, leaseM
       worker.draining,
       worker.ordinal,
       leaseMs,
+      beforeMs,
     ]);
     const registered = upserted.rows[0];
     if (registered === undefined) {
-      const { rows } = await client.query<{ instance_id: string; hostname: string; pid: number }>(HOLDER, [
-        worker.workerId,
-      ]);
+      const { rows } = await client.query<Holder>(HOLDER, [worker.workerId]);
       const holder = rows[0];
       if (holder === undefined || holder.instance_id === worker.instanceId) return { outcome: 'overtaken' };
-      return { outcome: 'id_in_use', hostname: holder.hostname, pid: holder.pid };
+      const { ended, hostname, pid } = holder;
+      return { outcome: 'id_in_use', hostname, pid, ended };
     }
     const starts = worker.inHand.map((a) => ({ ...a, workerId: worker.workerId }));
     const owned = await adoptAttempts(client, worker.coordinatorId, starts);

@@ -1,5 +1,6 @@
 import { listMigrations, MIGRATIONS_FOLDER, MIGRATIONS_TABLE } from './migrations.ts';
 import type { Queryable } from './pool.ts';
+import { sqlStateOf } from './unavailable.ts';
 
 export interface SchemaStatus {
   /** Whether the database has every migration of this version of Hydra. It may have newer ones, too. */
@@ -25,7 +26,7 @@ async function readApplied(db: Queryable): Promise<Set<string>> {
     const { rows } = await db.query<{ name: string }>(APPLIED_SQL);
     return new Set(rows.map((row) => row.name));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === UNDEFINED_TABLE) return new Set();
+    if (sqlStateOf(error) === UNDEFINED_TABLE) return new Set();
     throw error;
   }
 }

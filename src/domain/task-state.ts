@@ -78,6 +78,8 @@ export interface TaskStanding {
   readonly retryLost: boolean;
   /** Any of its attempts has started. */
   readonly started: boolean;
+  /** Any before the newest one has. */
+  readonly startedBefore: boolean;
   readonly cancelRequested: boolean;
 }
 
@@ -92,7 +94,8 @@ export function transition(task: TaskStanding, event: TaskEvent, random = Math.r
   const owned = current && (task.state === 'picked' || task.state === 'running');
   switch (event.kind) {
     case 'claim':
-      return task.state === 'scheduled' ? { ...task, state: 'picked', attempt: task.attempt + 1 } : null;
+      if (task.state !== 'scheduled') return null;
+      return { ...task, state: 'picked', attempt: task.attempt + 1, startedBefore: task.started };
     case 'release':
       // Only the owner releases, and only what it never sent to a worker, so the number can be used again.
       return picked ? (cancelled(task) ?? { ...task, state: 'scheduled', attempt: task.attempt - 1 }) : null;
@@ -129,9 +132,10 @@ function cancelled(task: TaskStanding): TaskStanding | null {
 function finished(task: TaskStanding, { leftMs, result, started }: Finish, random: () => number): TaskStanding {
   const ran = { ...task, started: task.started || started };
   if (result.reason === 'cancelled') return { ...ran, state: 'cancelled' };
-  // What is handed back before it started runs again whatever the task says of that; its number is spent.
+  // What is handed back before it started runs again whatever the task says of that; its number is spent. It may count
+  // as running, since a worker that registers names what it is about to start.
   if (result.reason === 'worker_lost') {
-    return started || task.state === 'running' ? lost(ran) : { ...task, state: 'scheduled' };
+    return started ? lost(ran) : { ...task, state: 'scheduled', started: task.startedBefore };
   }
   const verdict = judge(task.retry, task.retryCounts, result, random);
   if (verdict.kind !== 'retry') return { ...ran, state: verdict.kind };

@@ -5,9 +5,18 @@ import type { Finished, Finished__Output } from './generated/hydra/v1/Finished.t
 import type { OutputChunk as WireChunk, OutputChunk__Output } from './generated/hydra/v1/OutputChunk.ts';
 import type { Reason__Output } from './generated/hydra/v1/Reason.ts';
 import type { Register, Register__Output } from './generated/hydra/v1/Register.ts';
+import type { StandingReply, StandingReply__Output } from './generated/hydra/v1/StandingReply.ts';
 import type { WorkerMessage, WorkerMessage__Output } from './generated/hydra/v1/WorkerMessage.ts';
 import { decodeAttempt, encodeAttempt } from './attempt-codec.ts';
-import type { AttemptRef, FinishedReport, FromCoordinator, FromWorker, OutputChunk, Registration } from './messages.ts';
+import type {
+  AttemptRef,
+  FinishedReport,
+  FromCoordinator,
+  FromWorker,
+  OutputChunk,
+  Registration,
+  Standing,
+} from './messages.ts';
 import { decodeRef, encodeRef } from './ref-codec.ts';
 
 /** Between the wire's oneofs and the unions of messages.ts. Decoders never throw: the wire's types are already checked. */
@@ -63,10 +72,18 @@ export function encodeFromCoordinator(message: FromCoordinator): CoordinatorMess
           heartbeat_interval_ms: message.heartbeatIntervalMs,
           superseded: message.superseded.map(encodeRef),
           output_window_bytes: message.outputWindowBytes,
+          result_window: message.resultWindow,
         },
       };
     case 'heartbeat_ack':
-      return { heartbeat_ack: { sequence: message.sequence, renewed: message.renewed } };
+      return {
+        heartbeat_ack: {
+          sequence: message.sequence,
+          renewed: message.renewed,
+          holds_off_ms: message.holdsOffMs,
+          result_window: message.resultWindow,
+        },
+      };
     case 'dispatch':
       return { dispatch: { attempts: message.attempts.map(encodeAttempt) } };
     case 'acknowledge':
@@ -79,6 +96,8 @@ export function encodeFromCoordinator(message: FromCoordinator): CoordinatorMess
       return { cancel: { refs: message.refs.map(encodeRef) } };
     case 'drain':
       return { drain: message.timeoutMs === null ? {} : { timeout_ms: message.timeoutMs } };
+    case 'rebalance':
+      return { rebalance: {} };
     case 'output_ack':
       return {
         output_ack: {
@@ -101,10 +120,12 @@ export function decodeFromCoordinator(wire: CoordinatorMessage__Output): FromCoo
       heartbeatIntervalMs: wire.registered.heartbeat_interval_ms,
       superseded: wire.registered.superseded.map(decodeRef),
       outputWindowBytes: wire.registered.output_window_bytes,
+      resultWindow: wire.registered.result_window,
     };
   }
   if (wire.heartbeat_ack) {
-    return { kind: 'heartbeat_ack', sequence: wire.heartbeat_ack.sequence, renewed: wire.heartbeat_ack.renewed };
+    const { holds_off_ms: holdsOffMs, renewed, result_window: resultWindow, sequence } = wire.heartbeat_ack;
+    return { kind: 'heartbeat_ack', sequence, renewed, holdsOffMs, resultWindow };
   }
   if (wire.dispatch) return { kind: 'dispatch', attempts: wire.dispatch.attempts.map(decodeAttempt) };
   if (wire.acknowledge) {
@@ -117,6 +138,7 @@ export function decodeFromCoordinator(wire: CoordinatorMessage__Output): FromCoo
   if (wire.stop) return { kind: 'stop', refs: wire.stop.refs.map(decodeRef) };
   if (wire.cancel) return { kind: 'cancel', refs: wire.cancel.refs.map(decodeRef) };
   if (wire.drain) return { kind: 'drain', timeoutMs: wire.drain.timeout_ms ?? null };
+  if (wire.rebalance) return { kind: 'rebalance' };
   if (wire.output_ack) {
     return {
       kind: 'output_ack',
@@ -125,6 +147,24 @@ export function decodeFromCoordinator(wire: CoordinatorMessage__Output): FromCoo
     };
   }
   return { kind: 'unknown' };
+}
+
+export function encodeStanding(standing: Standing): StandingReply {
+  return {
+    coordinator_id: standing.coordinatorId,
+    renewing: standing.renewing,
+    holds_off_ms: standing.holdsOffMs,
+    sessions: standing.sessions,
+  };
+}
+
+export function decodeStanding(wire: StandingReply__Output): Standing {
+  return {
+    coordinatorId: wire.coordinator_id,
+    renewing: wire.renewing,
+    holdsOffMs: wire.holds_off_ms,
+    sessions: wire.sessions,
+  };
 }
 
 function encodeRegistration(registration: Registration): Register {

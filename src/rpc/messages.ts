@@ -99,8 +99,18 @@ export type FromCoordinator =
       readonly superseded: readonly AttemptRef[];
       /** Most bytes of output that may be sent and not acknowledged. */
       readonly outputWindowBytes: number;
+      /** Most results that may be sent and not acknowledged; 0: an older coordinator. */
+      readonly resultWindow: number;
     }
-  | { readonly kind: 'heartbeat_ack'; readonly sequence: number; readonly renewed: boolean }
+  | {
+      readonly kind: 'heartbeat_ack';
+      readonly sequence: number;
+      readonly renewed: boolean;
+      /** When not renewed: the coordinator takes nothing back for so long; 0: an older one, for a lease. */
+      readonly holdsOffMs: number;
+      /** As in `registered`, from now on; 0: unchanged. */
+      readonly resultWindow: number;
+    }
   | { readonly kind: 'dispatch'; readonly attempts: readonly Attempt[] }
   | {
       readonly kind: 'acknowledge';
@@ -111,5 +121,20 @@ export type FromCoordinator =
   | { readonly kind: 'cancel'; readonly refs: readonly AttemptRef[] }
   /** `null`: as the worker is configured. */
   | { readonly kind: 'drain'; readonly timeoutMs: number | null }
+  | { readonly kind: 'rebalance' }
   | { readonly kind: 'output_ack'; readonly stored: readonly ChunkRef[]; readonly superseded: readonly AttemptRef[] }
   | { readonly kind: 'unknown' };
+
+/** What a coordinator says of itself. */
+export interface Standing {
+  readonly coordinatorId: string;
+  /** It reached PostgreSQL after it was asked. */
+  readonly renewing: boolean;
+  /** When not renewing: it takes nothing back from anybody for so long since it was asked. */
+  readonly holdsOffMs: number;
+  /** Workers connected to it. */
+  readonly sessions: number;
+}
+
+/** Trailing metadata of UNAVAILABLE, with what {@link Standing.holdsOffMs} says as decimal digits. */
+export const HOLDS_OFF_METADATA = 'hydra-holds-off-ms';

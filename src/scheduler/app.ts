@@ -2,10 +2,11 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from '../runtime/logger.ts';
 import { answerBrokenRequest } from './broken-request.ts';
-import { closeConnections } from './connections.ts';
+import { closeConnections, limitConnections } from './connections.ts';
 import { translateFrameworkError } from './framework-faults.ts';
 import { guardHost } from './host-guard.ts';
 import { acceptJsonOnly } from './json-body.ts';
+import { limitLoad } from './limit-load.ts';
 import { describeRoutes } from './openapi.ts';
 import { guardOrigin } from './origin-guard.ts';
 import { PROBLEM_TYPE, toProblem } from './problem.ts';
@@ -60,17 +61,23 @@ export async function buildApp(services: Services, options: AppOptions): Promise
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
-    clientErrorHandler: answerBrokenRequest,
+    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, services.onBound),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   closeConnections(app);
-  app.setErrorHandler(sendProblem);
+  limitConnections(app, services.limits.connections, () => services.onBound('connections'));
+  app.setErrorHandler((error, request, reply) => {
+    const sent = sendProblem(error, request, reply);
+    if (sent.statusCode === 413) services.onBound('request_body');
+    return sent;
+  });
   app.setValidatorCompiler(compileValidator);
   acceptJsonOnly(app);
   observeRequests(app, services.metrics);
   guardHost(app, options.allowedHosts);
   const routes = new RouteTable(app);
   guardOrigin(app, options.allowedHosts);
+  limitLoad(app, services);
   const schemas = [ProblemSchema, TaskInputSchema, TaskSchema, TaskDetailSchema, WorkerSchema];
   for (const schema of schemas) app.addSchema(schema);
   await describeRoutes(app);

@@ -2,6 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { App } from './services.ts';
 
+/** Closes connections beyond so many at once; `onDropped` is told of each. */
+export function limitConnections(app: App, most: number, onDropped: () => void): void {
+  app.server.maxConnections = most;
+  app.server.on('drop', onDropped);
+}
+
 /**
  * Lets no connection hold the stop. Node closes those that are idle between two requests by itself; left to do are those
  * that have not sent a request yet, which are cut, and those whose request is under way, which end with its answer.

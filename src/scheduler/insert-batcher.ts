@@ -1,4 +1,5 @@
 import type { InsertedTask } from '../db/insert-tasks.ts';
+import { isRefused } from '../db/unavailable.ts';
 import { HydraError } from '../domain/errors.ts';
 import type { NewTask } from '../domain/task-input.ts';
 
@@ -9,13 +10,21 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 /** Most tasks that wait for a statement, and most of their bytes; beyond that, callers are to try again. */
 const MAX_WAITING = 10_000;
 const MAX_WAITING_BYTES = 128 * 1024 * 1024;
+/** Longest that a task waits for a statement, give or take a look; whoever submitted it waits as well. */
+const MAX_WAIT_MS = 5_000;
+/** How often to look for those. */
+const LOOK_MS = 1_000;
 
-/** Data exceptions and violated constraints: faults of a row, not of the statement. */
-const ROW_FAULT = /^2[23]/;
+export interface InsertBatcherOptions {
+  readonly maxWaiting?: number;
+  /** Tasks were refused for want of room (`insert_queue`), or since they had waited too long (`insert_wait`). */
+  readonly onBound: (bound: 'insert_queue' | 'insert_wait') => void;
+}
 
 interface Waiting {
   readonly task: NewTask;
   readonly bytes: number;
+  readonly sinceMs: number;
   readonly resolve: (inserted: InsertedTask) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -30,13 +39,15 @@ export type StoreTasks = (tasks: readonly NewTask[]) => Promise<readonly Inserte
 export class InsertBatcher {
   readonly #store: StoreTasks;
   readonly #maxWaiting: number;
+  readonly #onBound: InsertBatcherOptions['onBound'];
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #sending: Promise<void> | undefined;
 
-  constructor(store: StoreTasks, maxWaiting = MAX_WAITING) {
+  constructor(store: StoreTasks, { maxWaiting = MAX_WAITING, onBound }: InsertBatcherOptions) {
     this.#store = store;
     this.#maxWaiting = maxWaiting;
+    this.#onBound = onBound;
   }
 
   /** Tasks that wait for a statement. */
@@ -44,14 +55,15 @@ export class InsertBatcher {
     return this.#waiting.length;
   }
 
-  /** Resolves once the task is committed. */
+  /** Resolves once the task is committed. Rejects with HydraError when it cannot wait; nothing was stored then. */
   submit(task: NewTask): Promise<InsertedTask> {
     const bytes = bytesOf(task);
     if (this.#waiting.length >= this.#maxWaiting || this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+      this.#onBound('insert_queue');
       return Promise.reject(new HydraError('unavailable', 'too many tasks wait to be stored; try again'));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ task, bytes, resolve, reject });
+      this.#waiting.push({ task, bytes, sinceMs: performance.now(), resolve, reject });
       this.#waitingBytes += bytes;
       this.#sending ??= this.#sendAll();
     });
@@ -63,7 +75,9 @@ export class InsertBatcher {
   }
 
   async #sendAll(): Promise<void> {
+    const looks = setInterval(() => this.#refuseLate(), LOOK_MS);
     while (this.#waiting.length > 0) await this.#send(this.#take());
+    clearInterval(looks);
     // In the same turn as the look at the queue, so that no task arrives between the two.
     this.#sending = undefined;
   }
@@ -76,9 +90,25 @@ export class InsertBatcher {
       if (count === MAX_BATCH || (count > 0 && bytes > MAX_BATCH_BYTES)) break;
       count++;
     }
-    const batch = this.#waiting.splice(0, count);
-    this.#waitingBytes -= batch.reduce((sum, waiting) => sum + waiting.bytes, 0);
-    return batch;
+    return this.#shift(count);
+  }
+
+  /** They come in order, so those that have waited longest are first. */
+  #refuseLate(): void {
+    const before = performance.now() - MAX_WAIT_MS;
+    const inTime = this.#waiting.findIndex(({ sinceMs }) => sinceMs >= before);
+    const late = this.#shift(inTime < 0 ? this.#waiting.length : inTime);
+    if (late.length === 0) return;
+    this.#onBound('insert_wait');
+    for (const { reject } of late) {
+      reject(new HydraError('unavailable', 'PostgreSQL does not keep up; nothing was stored; try again'));
+    }
+  }
+
+  #shift(count: number): Waiting[] {
+    const first = this.#waiting.splice(0, count);
+    this.#waitingBytes -= first.reduce((sum, { bytes }) => sum + bytes, 0);
+    return first;
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {
@@ -90,7 +120,7 @@ export class InsertBatcher {
         else waiting.resolve(own);
       });
     } catch (error) {
-      if (batch.length > 1 && isRowFault(error)) {
+      if (batch.length > 1 && isRefused(error)) {
         // The neighbours of the row at fault are not to fail with it.
         for (const waiting of batch) await this.#send([waiting]);
       } else {
@@ -109,8 +139,4 @@ function bytesOf({ argv, command, options, secretEnv, stdin }: NewTask): number 
     ...Object.values(secretEnv ?? {}),
   ];
   return texts.reduce((sum, text) => sum + Buffer.byteLength(text), stdin?.length ?? 0);
-}
-
-function isRowFault(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && ROW_FAULT.test(error.code);
 }

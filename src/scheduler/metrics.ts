@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Stats } from '../db/read-stats.ts';
+import { countBoundHits } from '../runtime/bound-hits.ts';
 import { cached } from './cached.ts';
 import { within } from './within.ts';
 
@@ -10,6 +11,24 @@ export interface MetricSources {
 }
 
 const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+/** The bounds of docs/architecture.md that can hold something up, refuse or drop something here. */
+const BOUNDS = [
+  'answers', // together they would take too much memory
+  'bodies', // the same of requests
+  'connections',
+  'insert_queue', // too many tasks wait to be stored
+  'insert_wait', // they have waited too long
+  'request_body', // of one request
+  'request_head',
+  'request_time', // until all of it has come
+  'requests', // under way
+  'slow_reader', // output waits for whoever reads it
+  'statements', // under way, or waiting for a connection
+  'stuck_reader', // cut off
+  'wake_ups', // coordinators are woken a moment later
+] as const;
+export type Bound = (typeof BOUNDS)[number];
 
 /** How long a scrape waits for PostgreSQL before it does without. */
 const STATS_TIMEOUT_MS = 1_500;
@@ -32,6 +51,7 @@ export class SchedulerMetrics {
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000],
     registers: [this.#registry],
   });
+  readonly boundHits = countBoundHits(this.#registry, BOUNDS);
   readonly #insertQueue = this.#gauge('hydra_insert_queue_tasks', 'Tasks that wait to be stored.');
   readonly #up = this.#gauge('hydra_database_up', '1 when PostgreSQL answered this scrape.');
   readonly #tasks = this.#gauge('hydra_tasks', 'Tasks, by state.', 'state');

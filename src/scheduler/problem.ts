@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { isTransient } from '../db/unavailable.ts';
+import { isUnavailable, needsOperator, unavailable } from '../db/unavailable.ts';
 import { HydraError, MAX_FAULTS, type FaultCode, type FieldFault } from '../domain/errors.ts';
 
 /** A fault that only HTTP knows, such as a method that a route does not have. */
@@ -34,8 +34,8 @@ export interface ProblemReply {
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
-/** What a client may wait before it tries again; outages of PostgreSQL are mostly restarts. */
-const RETRY_AFTER_S = 2;
+/** What a client may wait before it tries again; outages of PostgreSQL are mostly restarts, and people take longer. */
+const RETRY_AFTER_S = { usual: 2, unmended: 30 };
 
 const STATUS: Readonly<Record<FaultCode, number>> = {
   invalid_argument: 400,
@@ -44,25 +44,16 @@ const STATUS: Readonly<Record<FaultCode, number>> = {
   unavailable: 503,
 };
 
-/**
- * PostgreSQL answers, but Hydra's schema or database is not there, or not as this version needs it, or it lets nobody
- * in: undefined table, column, object, function; unknown database; bad password.
- */
-const NOT_SET_UP = /^(42P01|42703|42704|42883|3D000|28P01|28000)$/;
-
 /** The one place where faults become HTTP. `requestId` lets people find a defect in the log. */
 export function toProblem(error: unknown, requestId: string): ProblemReply {
   if (error instanceof HydraError) {
-    return reply(STATUS[error.code], error.code, summary(error.message, error.faults), error.faults);
+    const status = STATUS[error.code];
+    return reply(status, error.code, summary(error.message, error.faults), error.faults, retryAfter(status, error));
   }
   if (error instanceof HttpFault) {
     return reply(error.status, error.code, summary(error.message, error.faults), error.faults, error.headers);
   }
-  if (isTransient(error)) return reply(503, 'unavailable', 'PostgreSQL is unavailable; try again');
-  const code = property(error, 'code');
-  if (typeof code === 'string' && NOT_SET_UP.test(code)) {
-    return reply(503, 'unavailable', 'the database is not set up for this version of Hydra; run: hydra migrate');
-  }
+  if (isUnavailable(error)) return toProblem(unavailable(error), requestId);
   const status = property(error, 'statusCode');
   if (typeof status === 'number' && status >= 400 && status < 500) {
     return reply(status, 'invalid_request', error instanceof Error ? error.message : String(error));
@@ -79,8 +70,13 @@ function reply(
 ): ProblemReply {
   return {
     problem: { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, code, detail, errors },
-    headers: status === 503 ? { 'retry-after': String(RETRY_AFTER_S), ...headers } : headers,
+    headers,
   };
+}
+
+function retryAfter(status: number, error: HydraError): Readonly<Record<string, string>> {
+  if (status !== 503) return {};
+  return { 'retry-after': String(needsOperator(error) ? RETRY_AFTER_S.unmended : RETRY_AFTER_S.usual) };
 }
 
 function summary(message: string, faults: readonly FieldFault[]): string {

@@ -9,6 +9,9 @@ import { buildServices, type App, type Services } from './services.ts';
 /** How long requests under way may take when it stops, before their connections are cut. */
 const STOP_GRACE_MS = 8_000;
 
+/** Somebody waits for each statement. None takes nearly as long when all is well. */
+const STATEMENT_TIMEOUT_MS = 10_000;
+
 /** Listening on every address includes these. */
 const EVERY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
@@ -28,7 +31,9 @@ export class Scheduler implements Service {
       url: config.databaseUrl,
       size: config.dbPoolSize,
       applicationName: 'hydra scheduler',
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
       onIdleError: (error) => logger.warn({ err: error }, 'lost an idle connection to PostgreSQL'),
+      onOperatorFault: (fault, error) => logger.error({ err: error }, `PostgreSQL cannot be used: ${fault}`),
     });
     this.#services = buildServices(this.#pool, logger);
   }

@@ -7,9 +7,20 @@ export type StopCause =
   | { readonly kind: 'cancelled' }
   /** The worker has to leave: somebody else is to run it. */
   | { readonly kind: 'handed_back' }
+  /** The worker's lease has ended: somebody else may run it. */
+  | { readonly kind: 'fenced' }
   | { readonly kind: 'output_limit'; readonly limitBytes: number };
 
-export const STOP_CAUSES: readonly StopCause['kind'][] = ['timed_out', 'cancelled', 'handed_back', 'output_limit'];
+export const STOP_CAUSES: readonly StopCause['kind'][] = [
+  'timed_out',
+  'cancelled',
+  'handed_back',
+  'fenced',
+  'output_limit',
+];
+
+/** As many as a coordinator keeps. */
+const MOST_ERROR_CHARS = 4_096;
 
 /**
  * How a process ended; both `null`: it could not be killed.
@@ -50,9 +61,12 @@ export function resultOfUnstarted(cause: StopCause, stopSignal: Signal): Attempt
   return resultOfStop(cause, { exitCode: null, signal: null }, stopSignal);
 }
 
-/** The result of an attempt whose command could not be started; `error` is a sentence that says why. */
+/**
+ * The result of an attempt whose command could not be started; `error` is a sentence that says why. What it quotes, such
+ * as a PATH, can be long, and is cut.
+ */
 export function spawnError(error: string): AttemptResult {
-  return { reason: 'spawn_error', exitCode: null, signal: null, error };
+  return { reason: 'spawn_error', exitCode: null, signal: null, error: error.slice(0, MOST_ERROR_CHARS) };
 }
 
 function resultOfExit({ exitCode, signal }: Exit): AttemptResult {
@@ -73,6 +87,10 @@ function resultOfStop(cause: StopCause, exit: Exit, stopSignal: Signal): Attempt
         signal,
         error: 'handed back: the worker had to leave before it ended',
       };
+    case 'fenced':
+      // Before it was killed it had ended by itself, perhaps while the worker was halted: that is true whoever owns it.
+      if (exitCode !== null) return resultOfExit(exit);
+      return { reason: 'worker_lost', exitCode, signal, error: 'its worker could not renew its lease' };
     case 'output_limit': {
       // Never an exit, since a command that answers the signal with an exit code of success has not succeeded: what it
       // wrote is not all there. The same for one that ended by itself before the signal reached it.

@@ -23,7 +23,7 @@ export interface AttemptRunOptions {
   /** Bytes of output that are kept, unless the task says. */
   readonly outputLimitBytes: number;
   readonly now: () => number;
-  /** Whether the worker's lease is held. False: whoever is asked has dropped the attempts that run. */
+  /** Whether the worker's lease is held. False: whoever is asked has fenced all attempts. */
   readonly mayRun: () => boolean;
   readonly readStdin: (ref: AttemptRef, offset: number) => StdinCall | null;
   readonly events: AttemptEvents;
@@ -60,6 +60,9 @@ export class AttemptRun {
   #phase: Phase = 'starting';
   #cause: StopCause | null = null;
   #dropped = false;
+  #fenced = false;
+  /** What its command has left behind may live on. */
+  #spares = false;
   #startedAtMs: number | null = null;
   #live: LiveCommand | null = null;
   #output: AttemptOutput | null = null;
@@ -79,9 +82,9 @@ export class AttemptRun {
     return this.#startedAtMs;
   }
 
-  /** Nothing of it runs any more, so that it need not be dropped when the right to run it ends. */
-  get isDelivering(): boolean {
-    return this.#phase === 'delivering';
+  /** It was not started and is to be given to somebody else as it is: nobody need know that it came. */
+  get neverStarts(): boolean {
+    return this.#phase === 'starting' && (this.#cause?.kind === 'fenced' || this.#cause?.kind === 'handed_back');
   }
 
   /** Once. Resolves when nothing of it is left. Never rejects. */
@@ -96,13 +99,31 @@ export class AttemptRun {
    * is told, but for a cancel, which somebody waits for. `graceLimitMs`: most that the grace period may last.
    */
   stop(cause: StopCause, graceLimitMs = Infinity): void {
-    if (this.#phase !== 'starting' && this.#phase !== 'running' && this.#phase !== 'stopping') return;
+    if (this.#hasEnded || this.#fenced) return;
     if (this.#cause === null) this.#options.events.onStop(cause.kind);
     if (this.#cause === null || cause.kind === 'cancelled') this.#cause = cause;
     if (!this.#live) return;
     this.#phase = 'stopping';
     this.#clearAlarms();
     this.#live.stop(graceLimitMs);
+  }
+
+  /**
+   * The right to run it has ended: kills it at once, and has it reported as lost once it is dead, unless there was
+   * another cause to stop it or it has ended by itself. False: it had ended, or was fenced before.
+   */
+  fence(): boolean {
+    if (this.#fenced) return false;
+    this.#fenced = true;
+    const ran = !this.#hasEnded;
+    if (ran && this.#cause === null) {
+      this.#cause = { kind: 'fenced' };
+      this.#options.events.onStop('fenced');
+    }
+    this.#clearAlarms();
+    this.#stdin?.stop();
+    if (!this.#spares) this.#live?.kill();
+    return ran;
   }
 
   /** Kills it at once and forgets it: it is not ours. */
@@ -117,6 +138,11 @@ export class AttemptRun {
   /** There is a session, perhaps another one. */
   resumeStdin(): void {
     this.#stdin?.resume();
+  }
+
+  /** The command has ended, or could not be started. */
+  get #hasEnded(): boolean {
+    return this.#phase === 'closing' || this.#phase === 'delivering' || this.#phase === 'ended';
   }
 
   get #runOptions() {
@@ -163,18 +189,20 @@ export class AttemptRun {
     this.#watchTime();
 
     const exit = await live.ended;
-    // Perhaps by the guardian, since the lease ended while this process was halted. Then it is not ours to report.
-    if (exit.signal === 'SIGKILL') this.#options.mayRun();
+    // Perhaps the guardian has killed it, since the lease ended while this process was halted.
+    this.#options.mayRun();
     this.#phase = 'closing';
     this.#clearAlarms();
     this.#stdin?.stop();
-    const sparesBackground = this.#runOptions.background === 'allow' && this.#cause === null && !this.#dropped;
-    const { usage, survivors } = await live.close(exit, sparesBackground, read, () => output.release());
+    this.#spares = this.#runOptions.background === 'allow' && this.#cause === null && !this.#dropped;
+    const { usage, survivors, fenced } = await live.close(exit, this.#spares, read, () => output.release());
     if (this.#isDropped()) {
       live.destroyStreams();
       return;
     }
     this.#phase = 'delivering';
+    // The guardian had not heard yet that the lease was renewed at the last moment.
+    if (fenced && exit.signal === 'SIGKILL') this.#cause ??= { kind: 'fenced' };
     const result = resultOf({ exit, cause: this.#cause, stopSignal: this.#stopSignal, survivors });
     const pieces = await output.finish();
     this.#end({ startedAtMs: command.startedAtMs, endedAtMs: exit.atMs, result, output: pieces, usage });

@@ -20,7 +20,7 @@ import type { LogConfig } from '../runtime/logger.ts';
 
 export interface WorkerConfig {
   readonly workerId: string;
-  /** `host:port`, tried in turn; an IPv6 host is in brackets. At least one. */
+  /** `host:port`; an IPv6 host is in brackets. At least one. */
   readonly coordinators: readonly string[];
   readonly slots: number;
   readonly labels: Labels;
@@ -75,7 +75,7 @@ function isAddress(text: string): boolean {
 export const workerVariables = {
   HYDRA_COORDINATORS: addresses({
     default: ['127.0.0.1:5001'],
-    desc: 'Coordinators as host:port, separated by commas; each is tried in turn.',
+    desc: 'All coordinators as host:port, separated by commas; a name stands for every address that it leads to.',
   }),
   HYDRA_WORKER_ID: text(
     WORKER_ID_PATTERN,

@@ -1,16 +1,23 @@
 import { backoffMs } from './backoff.ts';
 
-/**
- * Where a worker stands with the coordinators. `address` is an index into its list; `failures` counts attempts to
- * register that failed since the last one that succeeded.
- */
+/** What came of looking for a coordinator since the last registration that succeeded. */
+export interface Search {
+  /** Surveys that found none, and registrations that failed. */
+  readonly failures: number;
+  /** Addresses where it failed, so that others are preferred; begun anew when there are no others. */
+  readonly tried: readonly string[];
+}
+
+/** Where a worker stands with the coordinators. */
 export type ConnectionState =
   | { readonly kind: 'idle' }
+  /** All are asked how they stand. */
+  | { readonly kind: 'surveying'; readonly search: Search }
   /** A stream is open, or being opened, and Register was sent. */
-  | { readonly kind: 'registering'; readonly address: number; readonly failures: number }
-  | { readonly kind: 'registered'; readonly address: number }
+  | { readonly kind: 'registering'; readonly address: string; readonly search: Search }
+  | { readonly kind: 'registered'; readonly address: string }
   /** Without a stream until `delayMs` have passed. */
-  | { readonly kind: 'waiting'; readonly address: number; readonly failures: number; readonly delayMs: number }
+  | { readonly kind: 'waiting'; readonly search: Search; readonly delayMs: number }
   /** Goodbye was sent; the coordinator ends the stream. */
   | { readonly kind: 'leaving' }
   /** The end: no stream, and none is opened any more. */
@@ -18,8 +25,12 @@ export type ConnectionState =
 
 export type ConnectionEvent =
   /** The service started, or the delay is over. */
-  | { readonly kind: 'dial' }
+  | { readonly kind: 'look' }
+  /** The survey is over; `null`: nobody serves. */
+  | { readonly kind: 'surveyed'; readonly address: string | null }
   | { readonly kind: 'registered' }
+  /** Another coordinator is the better one. The stream is gone. */
+  | { readonly kind: 'move'; readonly address: string }
   /** The stream is gone, whoever ended it. `hopeless`: trying again soon cannot help, a person must act. */
   | { readonly kind: 'ended'; readonly hopeless: boolean }
   /** Nothing is in hand and nothing more is wanted. */
@@ -29,29 +40,34 @@ export type ConnectionEvent =
 
 /** What {@link transition} needs to know about the worker. */
 export interface Surroundings {
-  /** How many addresses the list has, at least 1. */
-  readonly addresses: number;
+  /** The longest that it may wait now. */
+  readonly longestPauseMs: number;
   /** Returns 0 ≤ x < 1. */
   readonly random: () => number;
 }
 
-/** Rounds of failures after which the backoff has long reached its ceiling. */
-const MANY_ROUNDS = 16;
+const NEW_SEARCH: Search = { failures: 0, tried: [] };
+/** Failures after which the backoff has long reached its ceiling. */
+const MANY_FAILURES = 16;
 
 /** The state after `event`; the same object when the event means nothing in this state. */
 export function transition(state: ConnectionState, event: ConnectionEvent, around: Surroundings): ConnectionState {
   switch (event.kind) {
-    case 'dial':
-      if (state.kind === 'idle') return { kind: 'registering', address: 0, failures: 0 };
-      if (state.kind !== 'waiting') return state;
-      return { kind: 'registering', address: state.address, failures: state.failures };
+    case 'look':
+      if (state.kind === 'idle') return { kind: 'surveying', search: NEW_SEARCH };
+      return state.kind === 'waiting' ? { kind: 'surveying', search: state.search } : state;
+    case 'surveyed':
+      if (state.kind !== 'surveying') return state;
+      return event.address === null
+        ? failed(state.search, state.search.tried, false, around)
+        : { kind: 'registering', address: event.address, search: without(state.search, event.address) };
     case 'registered':
       return state.kind === 'registering' ? { kind: 'registered', address: state.address } : state;
+    case 'move':
+      if (state.kind !== 'registered') return state;
+      return { kind: 'registering', address: event.address, search: NEW_SEARCH };
     case 'ended':
-      if (state.kind === 'leaving') return { kind: 'closed' };
-      if (state.kind === 'registered') return wait(state.address, 0, backoffMs(0, around.random), around);
-      if (state.kind === 'registering') return afterFailure(state.address, state.failures + 1, event.hopeless, around);
-      return state;
+      return afterEnd(state, event.hopeless, around);
     case 'leave':
       if (state.kind === 'leaving' || state.kind === 'closed') return state;
       return state.kind === 'registered' ? { kind: 'leaving' } : { kind: 'closed' };
@@ -60,13 +76,32 @@ export function transition(state: ConnectionState, event: ConnectionEvent, aroun
   }
 }
 
-/** The next address at once, until each was tried; then a wait that grows with every round. */
-function afterFailure(address: number, failures: number, hopeless: boolean, around: Surroundings): ConnectionState {
-  if (failures % around.addresses !== 0) return wait(address, failures, 0, around);
-  const rounds = hopeless ? MANY_ROUNDS : failures / around.addresses - 1;
-  return wait(address, failures, backoffMs(rounds, around.random), around);
+function afterEnd(state: ConnectionState, hopeless: boolean, around: Surroundings): ConnectionState {
+  switch (state.kind) {
+    case 'leaving':
+      return { kind: 'closed' };
+    case 'registered':
+      return wait({ failures: 0, tried: [state.address] }, 0, around);
+    case 'registering':
+      return failed(state.search, [...state.search.tried, state.address], hopeless, around);
+    case 'idle':
+    case 'surveying':
+    case 'waiting':
+    case 'closed':
+      return state;
+  }
 }
 
-function wait(address: number, failures: number, delayMs: number, around: Surroundings): ConnectionState {
-  return { kind: 'waiting', address: (address + 1) % around.addresses, failures, delayMs };
+/** A wait that grows with every failure. */
+function failed(search: Search, tried: readonly string[], hopeless: boolean, around: Surroundings): ConnectionState {
+  return wait({ failures: search.failures + 1, tried }, hopeless ? MANY_FAILURES : search.failures, around);
+}
+
+function wait(search: Search, rounds: number, { longestPauseMs, random }: Surroundings): ConnectionState {
+  return { kind: 'waiting', search, delayMs: Math.min(backoffMs(rounds, random), longestPauseMs) };
+}
+
+/** Who is tried a second time was the only choice: all others that serve have failed, too. */
+function without(search: Search, address: string): Search {
+  return search.tried.includes(address) ? { ...search, tried: [] } : search;
 }

@@ -19,6 +19,13 @@ export class LeaseWatch {
     this.#watch();
   }
 
+  /** See {@link Lease.extend}. */
+  extend(untilMs: number): boolean {
+    const extended = this.#lease.extend(untilMs);
+    if (extended) this.#watch();
+    return extended;
+  }
+
   isHeld(): boolean {
     return this.#lease.isHeld();
   }

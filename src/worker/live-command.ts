@@ -25,6 +25,8 @@ export interface Cleared {
   readonly usage: Usage;
   /** Processes that could not be killed. */
   readonly survivors: number;
+  /** See Ended of the guardian. */
+  readonly fenced: boolean;
 }
 
 /**
@@ -103,11 +105,11 @@ export class LiveCommand {
     if (this.#stopping) await this.#restOfTree(read);
     this.#grace.clear();
     const closed = await settlesWithin(read, LINGER_MS);
-    if (closed && !this.#stopping && isShortSuccess(exit, command)) {
+    if (closed && !this.#stopping && this.#sweep === null && isShortSuccess(exit, command)) {
       // Its group is dead when this returns. The usage of a command that short is next to nothing.
       if (!sparesBackground) killGroup(command.pid);
       void this.#clear(sparesBackground);
-      return { usage: NOT_MEASURED, survivors: 0 };
+      return { usage: NOT_MEASURED, survivors: 0, fenced: false };
     }
     const cleared = await this.#clear(sparesBackground);
     if (!closed && sparesBackground) release();

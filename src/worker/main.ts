@@ -5,6 +5,7 @@ import { createLogger } from '../runtime/logger.ts';
 import type { ProcessParts } from '../runtime/process.ts';
 import { startAll, stopAll, type Service } from '../runtime/service.ts';
 import { readWorkerConfig } from './config.ts';
+import { systemLookup } from './coordinator-addresses.ts';
 import { checkCgroup } from './guardian/make-cgroup.ts';
 import { setWorkerMark } from './guardian/worker-mark.ts';
 import { checkOpenFiles } from './open-files.ts';
@@ -31,6 +32,7 @@ export async function buildWorker(env: Environment): Promise<ProcessParts> {
     cgroupControllers: config.cgroup === null ? [] : await controllersOf(config.cgroup),
     hostname: hostname(),
     environment: env,
+    lookup: systemLookup,
     logger,
   });
   const health =

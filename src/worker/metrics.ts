@@ -1,6 +1,15 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { REASONS } from '../domain/task-state.ts';
+import { countBoundHits } from '../runtime/bound-hits.ts';
 import { STOP_CAUSES } from './attempt-result.ts';
+
+/**
+ * The bounds of docs/architecture.md that can hold something up or drop something here. `results_window`: a result waits
+ * until others are acknowledged; `output_window`: the same for output; `read_pace`: a command waits until what it writes
+ * is read; `output_limit`: a command wrote more than is kept.
+ */
+export const BOUNDS = ['results_window', 'output_window', 'read_pace', 'output_limit'] as const;
+export type Bound = (typeof BOUNDS)[number];
 
 /** Read whenever the metrics are. */
 export interface WorkerGauges {
@@ -21,6 +30,7 @@ export interface WorkerMetrics {
   readonly kills: Counter;
   readonly stdinBytes: Counter;
   readonly rejections: Counter<'rule'>;
+  readonly boundHits: Counter<'bound'>;
 }
 
 export function createWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
@@ -63,7 +73,7 @@ export function createWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
   });
   const attempts = new Counter({
     name: 'hydra_worker_attempts_total',
-    help: 'Attempts that ended, by reason; those killed because the worker no longer owned them are not counted.',
+    help: "Attempts that ended, by reason; those that were not the worker's own any more are not counted.",
     labelNames: ['reason'] as const,
     registers,
   });
@@ -101,5 +111,6 @@ export function createWorkerMetrics(gauges: WorkerGauges): WorkerMetrics {
     labelNames: ['rule'] as const,
     registers,
   });
-  return { registry, attempts, reconnects, fences, stops, kills, stdinBytes, rejections };
+  const boundHits = countBoundHits(registry, BOUNDS);
+  return { registry, attempts, reconnects, fences, stops, kills, stdinBytes, rejections, boundHits };
 }

@@ -34,12 +34,10 @@ export class RunningAttempts {
     return this.#byKey.has(refKey(ref));
   }
 
-  /** What a registration says of them, with ages as of `nowMs`. */
+  /** What a registration says of them, with ages as of `nowMs`. What it does not name goes back as not received. */
   inHand(nowMs: number): AttemptInHand[] {
-    return [...this.#byKey.values()].map(({ ref, startedAtMs }) => ({
-      ref,
-      startedAgeUs: ageUs(startedAtMs ?? nowMs, nowMs),
-    }));
+    const runs = [...this.#byKey.values()].filter((run) => !run.neverStarts);
+    return runs.map(({ ref, startedAtMs }) => ({ ref, startedAgeUs: ageUs(startedAtMs ?? nowMs, nowMs) }));
   }
 
   start(attempt: Attempt): void {
@@ -66,9 +64,9 @@ export class RunningAttempts {
     });
   }
 
-  /** Kills all of which something runs, or may soon, and forgets them; says which. */
-  dropLive(): AttemptRef[] {
-    return this.drop([...this.#byKey.values()].filter((run) => !run.isDelivering).map(({ ref }) => ref));
+  /** The right to run them has ended: kills all that have not ended by themselves, and says which. */
+  fence(): AttemptRef[] {
+    return [...this.#byKey.values()].filter((run) => run.fence()).map(({ ref }) => ref);
   }
 
   /** Kills all and forgets them. */

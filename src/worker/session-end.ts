@@ -1,9 +1,10 @@
 import { status } from '@grpc/grpc-js';
+import { answerOfFailure, type Failure, type Hindrance } from './answer.ts';
 
 /** Why a session ended. */
 export type SessionEnd =
-  /** The coordinator or the connection ended it. */
-  | { readonly kind: 'status'; readonly code: status; readonly details: string }
+  /** The coordinator or the connection ended it; it had surely not said so before `askedAtMs`. */
+  | ({ readonly kind: 'status'; readonly askedAtMs: number } & Failure)
   /** This worker gave it up. */
   | { readonly kind: 'given_up'; readonly why: string };
 
@@ -35,4 +36,10 @@ export function meaningOf(end: SessionEnd, workerId: string): Meaning {
     return { level: 'warn', message: 'the coordinator cannot be reached or stops', hopeless: false };
   }
   return { level: 'warn', message: 'the coordinator ended the session', hopeless: false };
+}
+
+/** What an end says of the coordinator. */
+export function answerOfEnd(end: SessionEnd): Hindrance {
+  if (end.kind === 'given_up') return { kind: 'unknown', why: `was given up: ${end.why}` };
+  return answerOfFailure(end, end.askedAtMs);
 }

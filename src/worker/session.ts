@@ -1,23 +1,24 @@
-import { ChannelCredentials, type ClientDuplexStream } from '@grpc/grpc-js';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { decodeFromCoordinator, encodeFromWorker } from '../rpc/codec.ts';
 import type { CoordinatorClient } from '../rpc/generated/hydra/v1/Coordinator.ts';
 import type { CoordinatorMessage__Output } from '../rpc/generated/hydra/v1/CoordinatorMessage.ts';
 import type { WorkerMessage } from '../rpc/generated/hydra/v1/WorkerMessage.ts';
-import { CHANNEL_OPTIONS, services } from '../rpc/load-proto.ts';
 import type { AttemptRef, FromCoordinator, FromWorker, Registration } from '../rpc/messages.ts';
 import { encodeRef } from '../rpc/ref-codec.ts';
+import { dial } from './dial.ts';
 import type { SessionEnd } from './session-end.ts';
 import type { StdinCall } from './stdin-feed.ts';
 import { MAX_TIMER_MS } from './timer.ts';
 
 export type Registered = Extract<FromCoordinator, { kind: 'registered' }>;
+export type HeartbeatAck = Extract<FromCoordinator, { kind: 'heartbeat_ack' }>;
 export type Instruction = Extract<
   FromCoordinator,
   { kind: 'dispatch' | 'acknowledge' | 'stop' | 'cancel' | 'drain' | 'output_ack' }
 >;
 
 export interface SessionOptions {
-  /** `host:port`; an IPv6 host in brackets. */
+  /** `ip:port`; an IPv6 address in brackets. */
   readonly address: string;
   readonly registration: Registration;
   /** Connecting and registering together may take this long. */
@@ -25,9 +26,13 @@ export interface SessionOptions {
   readonly now: () => number;
   /** At most once, and before any other. `sentAtMs`: when Register was sent, by `now`. */
   readonly onRegistered: (registered: Registered, sentAtMs: number) => void;
-  /** The heartbeat sent at `sentAtMs` keeps the lease. */
-  readonly onRenewed: (sentAtMs: number) => void;
+  /** The newest heartbeat that it answers was sent at `sentAtMs`. */
+  readonly onAck: (ack: HeartbeatAck, sentAtMs: number) => void;
+  /** From now on so many results may be sent and not acknowledged. */
+  readonly onResultWindow: (count: number) => void;
   readonly onInstruction: (instruction: Instruction) => void;
+  /** The coordinator has more workers than others. */
+  readonly onRebalance: () => void;
   /** Exactly once, and nothing after it. */
   readonly onEnded: (end: SessionEnd) => void;
 }
@@ -37,21 +42,19 @@ const GOODBYE_TIMEOUT_MS = 5_000;
 /** How much longer than two intervals an acknowledgement may take. */
 const SILENCE_SLACK_MS = 1_000;
 
-const DIAL_OPTIONS = {
-  ...CHANNEL_OPTIONS,
-  // Each session has a connection of its own: when to try again, and where, is the worker's decision.
-  'grpc.use_local_subchannel_pool': 1,
-  'grpc.enable_retries': 0,
-  // Coordinators are neighbours: no web proxy in between, no TXT records about them.
-  'grpc.enable_http_proxy': 0,
-  'grpc.service_config_disable_resolution': 1,
-};
+/** A heartbeat that was sent. */
+interface Beat {
+  readonly sequence: number;
+  readonly sentAtMs: number;
+}
 
 /** One Session stream, from its first byte to its last. Made open; it cannot be opened again. */
 export class Session {
   readonly #client: CoordinatorClient;
   readonly #stream: ClientDuplexStream<WorkerMessage, CoordinatorMessage__Output>;
   readonly #registerSentAtMs: number;
+  /** When the newest message was sent that has an answer; Register counts as answered, so that there is one. */
+  #answeredSentAtMs: number;
   /** Stdin calls that are under way; they use the connection of the session and end with it. */
   readonly #calls = new Set<StdinCall>();
   #phase: 'registering' | 'registered' | 'leaving' | 'ended' = 'registering';
@@ -65,16 +68,20 @@ export class Session {
    */
   #silenceMs = 0;
   /** Heartbeats without an answer, oldest first; few, since silence ends the session. */
-  #unanswered: { readonly sequence: number; readonly sentAtMs: number }[] = [];
+  #unanswered: Beat[] = [];
+  /** Those of the last lease that were answered as not renewed, oldest first: they may be renewed yet. */
+  #notRenewed: Beat[] = [];
+  #leaseMs = 0;
 
   constructor(private readonly options: SessionOptions) {
-    const { Coordinator } = services();
-    this.#client = new Coordinator(`dns:${options.address}`, ChannelCredentials.createInsecure(), DIAL_OPTIONS);
+    this.#client = dial(options.address);
+    this.#registerSentAtMs = this.#answeredSentAtMs = options.now();
     this.#stream = this.#client.session();
     this.#stream.on('data', (wire: CoordinatorMessage__Output) => this.#receive(decodeFromCoordinator(wire)));
     this.#stream.on('error', () => undefined); // 'status' follows and says the same
-    this.#stream.on('status', ({ code, details }) => this.#end({ kind: 'status', code, details }));
-    this.#registerSentAtMs = options.now();
+    this.#stream.on('status', ({ code, details, metadata }) => {
+      this.#end({ kind: 'status', code, details, metadata, askedAtMs: this.#answeredSentAtMs });
+    });
     this.send({ kind: 'register', registration: options.registration });
     this.#giveUpAfter(options.registrationTimeoutMs, 'the coordinator does not answer the registration');
   }
@@ -116,7 +123,8 @@ export class Session {
     if (this.#phase !== 'registered') return;
     switch (message.kind) {
       case 'heartbeat_ack':
-        this.#answered(message.sequence);
+        if (message.resultWindow > 0) this.options.onResultWindow(message.resultWindow);
+        this.#acknowledged(message);
         return;
       case 'dispatch':
       case 'acknowledge':
@@ -125,6 +133,9 @@ export class Session {
       case 'drain':
       case 'output_ack':
         this.options.onInstruction(message);
+        return;
+      case 'rebalance':
+        this.options.onRebalance();
         return;
       case 'registered':
       case 'unknown':
@@ -139,9 +150,12 @@ export class Session {
       return;
     }
     this.#phase = 'registered';
-    clearTimeout(this.#deadline);
+    this.#leaseMs = leaseMs;
+    this.#forgetDeadline();
     this.#silenceMs = Math.min(2 * heartbeatIntervalMs + SILENCE_SLACK_MS, leaseMs / 3);
     this.#heartbeat = setInterval(() => this.#beat(), Math.min(heartbeatIntervalMs, MAX_TIMER_MS));
+    // The lease counts from Register. When the answer took long, little may be left of it after a whole interval.
+    if (this.options.now() - this.#registerSentAtMs > heartbeatIntervalMs / 2) this.#beat();
     this.options.onRegistered(message, this.#registerSentAtMs);
   }
 
@@ -153,39 +167,50 @@ export class Session {
   }
 
   /**
-   * An answer covers all heartbeats up to it, and holds from when the newest of them was sent.
-   *
-   * `renewed` is not looked at: when PostgreSQL could not be reached, the lease was not renewed but cannot be taken by
-   * anyone either, so commands go on as if it had been. What this leaves open: a coordinator that alone is cut off
-   * from PostgreSQL says the same, while another one may let the lease end.
+   * An answer covers all heartbeats up to it, and what it says holds from when the newest of them was sent. One that
+   * could not be renewed is answered at once, and again when the coordinator has renewed it after all.
    */
-  #answered(sequence: number): void {
-    const covered = this.#unanswered.filter((heartbeat) => heartbeat.sequence <= sequence);
-    const newest = covered.at(-1);
+  #acknowledged(ack: HeartbeatAck): void {
+    const isCovered = ({ sequence }: Beat) => sequence <= ack.sequence;
+    const covered = this.#unanswered.filter(isCovered);
+    const newest = covered.at(-1) ?? (ack.renewed ? this.#notRenewed.filter(isCovered).at(-1) : undefined);
     if (!newest) return;
     this.#unanswered = this.#unanswered.slice(covered.length);
+    const left = this.#notRenewed.filter(({ sentAtMs }) => this.options.now() - sentAtMs < this.#leaseMs);
+    this.#notRenewed = ack.renewed ? left.filter((beat) => !isCovered(beat)) : [...left, ...covered];
     this.#watchForSilence();
-    this.options.onRenewed(newest.sentAtMs);
+    this.#answeredSentAtMs = Math.max(this.#answeredSentAtMs, newest.sentAtMs);
+    this.options.onAck(ack, newest.sentAtMs);
   }
 
   /** Keepalive notices a dead connection; this notices a coordinator that hangs behind a live one. */
   #watchForSilence(): void {
-    clearTimeout(this.#deadline);
+    this.#forgetDeadline();
     const oldest = this.#unanswered[0];
     if (!oldest) return;
     const leftMs = oldest.sentAtMs + this.#silenceMs - this.options.now();
     this.#giveUpAfter(leftMs, 'the coordinator does not acknowledge heartbeats');
   }
 
+  /** This process may have been halted itself: what has come by then is read first. */
   #giveUpAfter(ms: number, why: string): void {
+    this.#forgetDeadline();
+    const giveUp = () => {
+      if (this.#deadline === timer) this.giveUp(why);
+    };
+    const timer = setTimeout(() => setImmediate(giveUp), Math.min(ms, MAX_TIMER_MS));
+    this.#deadline = timer;
+  }
+
+  #forgetDeadline(): void {
     clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.giveUp(why), Math.min(ms, MAX_TIMER_MS));
+    this.#deadline = undefined;
   }
 
   #end(end: SessionEnd): void {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
-    clearTimeout(this.#deadline);
+    this.#forgetDeadline();
     clearInterval(this.#heartbeat);
     this.#stream.cancel();
     for (const call of this.#calls) call.cancel();

@@ -8,12 +8,13 @@ import { VERSION } from '../runtime/version.ts';
 import type { Attempt, AttemptRef, FromWorker, Registration } from '../rpc/messages.ts';
 import type { WorkerConfig } from './config.ts';
 import { Connection } from './connection.ts';
+import { CoordinatorAddresses, type Lookup } from './coordinator-addresses.ts';
 import { Departure } from './departure.ts';
 import type { EndedAttempt } from './ended-attempt.ts';
 import { Guardian } from './guardian/guardian.ts';
 import { Launcher } from './launcher.ts';
 import { LeaseWatch } from './lease-watch.ts';
-import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts';
+import { createWorkerMetrics, type Bound, type WorkerMetrics } from './metrics.ts';
 import { OutputOutbox } from './output/output-outbox.ts';
 import { Pipes } from './pipes.ts';
 import type { Policy } from './policy.ts';
@@ -32,12 +33,11 @@ export interface WorkerOptions {
   readonly hostname: string;
   /** The worker's own environment; commands get a few variables of it. */
   readonly environment: Environment;
+  /** How the names of coordinators are looked up. */
+  readonly lookup: Lookup;
   readonly logger: Logger;
 }
 
-/** How long a coordinator may take to answer a registration: at most, and when commands run whose lease runs out. */
-const REGISTRATION_TIMEOUT_MS = 10_000;
-const LEAST_REGISTRATION_TIMEOUT_MS = 1_000;
 /** How long {@link Worker.kill} waits for the killed to be dead. */
 const KILL_TIMEOUT_MS = 2_000;
 /** Most of a grace period that is left to what is handed back: whoever told the worker to leave does not wait long. */
@@ -96,26 +96,40 @@ export class Worker implements Service {
       idleExitMs: config.idleExitMs,
       onDraining: () => {
         this.#connection.send({ kind: 'draining' });
+        if (this.#connection.kind !== 'registering') this.#leaveUnlessHeld();
         this.#settle();
       },
       onHandBack: () => this.#running.stop('all', { kind: 'handed_back' }, HAND_BACK_GRACE_MS),
     });
     this.#guardian = new Guardian({ logger, cgroup: config.cgroup, workerMark: options.workerMark });
-    this.#outputs = new OutputOutbox({ now: this.#now });
-    this.#outbox = new ReportOutbox(config.slots * 4 + 100, this.#now);
+    const hit = (bound: Bound) => this.#metrics.boundHits.inc({ bound });
+    this.#outputs = new OutputOutbox({ now: this.#now, onBound: hit });
+    this.#outbox = new ReportOutbox({
+      maxResults: config.slots * 4 + 100,
+      now: this.#now,
+      onFull: () => hit('results_window'),
+    });
     this.#running = this.#buildRunning(options);
     this.#connection = new Connection({
-      addresses: config.coordinators,
+      addresses: new CoordinatorAddresses(config.coordinators, options.lookup, this.#now),
       logger,
       now: this.#now,
       registration: () => this.#registration(),
-      registrationTimeoutMs: () => this.#registrationTimeoutMs(),
+      leftMs: () => this.#leftMs(),
       onRegistered: (registered, sentAtMs) => this.#registered(registered, sentAtMs),
-      onRenewed: (sentAtMs) => this.#renewed(sentAtMs),
+      onAck: ({ renewed }, sentAtMs) => {
+        this.#answeredAtMs = this.#now();
+        if (renewed) this.#renewed(sentAtMs);
+      },
+      onHeldOff: (untilMs) => {
+        if (this.#lease.extend(untilMs)) this.#guardian.allowFor(this.#lease.msUntilFence());
+      },
+      onResultWindow: (count) => this.#outbox.resize(count),
       onInstruction: (instruction) => this.#follow(instruction),
       onSessionEnded: () => {
         this.#outputs.close();
         this.#outbox.close();
+        this.#leaveUnlessHeld();
       },
       onClosed: () => void this.#wrapUp(),
     });
@@ -133,13 +147,19 @@ export class Worker implements Service {
     return this.#metrics.registry;
   }
 
-  /** Ready: a coordinator can have it run something. */
+  /**
+   * Ready: a coordinator can have it run something. One that cannot reach PostgreSQL can for a while, with what it has
+   * claimed, so that alone does not make the worker unready.
+   */
   readiness(): Readiness {
-    const registered = this.#connection.kind === 'registered' && this.#lease.isHeld();
+    const { isCutOff, kind, obstacles } = this.#connection;
+    const registered = kind === 'registered' && this.#lease.isHeld();
+    const why = obstacles === '' ? '' : `: ${obstacles}`;
     return {
       ready: registered && !this.#departure.draining,
       checks: {
-        coordinator: registered ? 'ok' : `not registered with any (${this.#connection.kind})`,
+        coordinator: registered ? 'ok' : `not registered with any (${kind})${why}`,
+        postgresql: isCutOff ? 'the coordinator cannot reach it' : 'ok',
         slots: this.#departure.draining ? 'draining' : 'ok',
       },
     };
@@ -177,7 +197,7 @@ export class Worker implements Service {
   }
 
   #registration(): Registration {
-    // Timers may be late, after the process was stopped: nothing whose lease has ended is claimed to be in hand.
+    // Timers may be late, after the process was stopped: nothing that runs without a lease is claimed to be in hand.
     if (!this.#lease.isHeld()) this.#fence();
     this.#registeredAsDraining = this.#departure.draining;
     const nowMs = this.#now();
@@ -200,22 +220,25 @@ export class Worker implements Service {
     };
   }
 
-  /** While commands run, a coordinator that hangs must leave time to try another before the lease ends. */
-  #registrationTimeoutMs(): number {
-    if (this.#running.count === 0) return REGISTRATION_TIMEOUT_MS;
-    const half = this.#lease.msUntilFence() / 2;
-    return Math.min(REGISTRATION_TIMEOUT_MS, Math.max(LEAST_REGISTRATION_TIMEOUT_MS, half));
+  /**
+   * What is left of the lease that keeps commands alive, and results from being for nothing since somebody else runs the
+   * same; Infinity: it keeps none.
+   */
+  #leftMs(): number {
+    const inHand = this.#running.count + this.#outbox.unacknowledged;
+    return inHand > 0 && this.#lease.isHeld() ? this.#lease.msUntilFence() : Infinity;
   }
 
   #registered(registered: Registered, sentAtMs: number): void {
     this.#registrations += 1;
     if (this.#registrations > 1) this.#metrics.reconnects.inc();
+    this.#answeredAtMs = this.#now();
     this.#leaseMs = registered.leaseMs;
     this.#disown(registered.superseded);
     this.#renewed(sentAtMs);
     const send = (message: FromWorker, taken?: () => void) => this.#connection.send(message, taken);
     this.#outputs.open(send, registered.outputWindowBytes);
-    this.#outbox.open(send);
+    this.#outbox.open(send, registered.resultWindow);
     this.#running.resumeStdin();
     if (this.#departure.draining && !this.#registeredAsDraining) this.#connection.send({ kind: 'draining' });
     this.#resolveRegistered();
@@ -223,24 +246,32 @@ export class Worker implements Service {
   }
 
   #renewed(sentAtMs: number): void {
-    this.#answeredAtMs = this.#now();
+    // The answer may have waited until the lease had ended. The guardian has killed what ran by then, in its own time.
+    if (!this.#lease.isHeld()) this.#killRunning();
     this.#lease.grant(sentAtMs, this.#leaseMs);
     this.#guardian.allowFor(this.#lease.msUntilFence());
   }
 
-  /** The lease has ended: others may run what this worker runs, so it must not go on. Results are kept. */
+  /**
+   * The lease has ended: others may run what this worker runs, so it must not go on. What is killed stays in hand, and is
+   * reported as lost, since it may be that nobody has taken it back.
+   */
   #fence(): void {
-    const killed = this.#running.dropLive();
-    if (killed.length > 0) {
-      this.#metrics.fences.inc();
-      this.#logger.error({ attempts: killed }, 'killed what ran, since the lease was not renewed in time');
-    }
-    // What a session was told to be in hand is not any more; the next registration says what is.
-    if (killed.length > 0 || this.#connection.kind === 'registered') {
-      this.#connection.giveUpSession('the lease has ended');
-    }
-    if (!this.#departure.draining) return;
-    // Nobody to deliver results to, and by now these tasks are taken back: waiting longer would be waiting for ever.
+    this.#killRunning();
+    if (this.#connection.kind === 'registered') this.#connection.giveUpSession('the lease has ended');
+    this.#leaveUnlessHeld();
+  }
+
+  #killRunning(): void {
+    const killed = this.#running.fence();
+    if (killed.length === 0) return;
+    this.#metrics.fences.inc();
+    this.#logger.error({ attempts: killed }, 'killed what ran, since the lease was not renewed in time');
+  }
+
+  /** A worker that drains waits for a coordinator no longer than its lease: by then its tasks are taken back. */
+  #leaveUnlessHeld(): void {
+    if (!this.#departure.draining || this.#lease.isHeld() || this.#connection.kind === 'closed') return;
     const results = this.#running.count + this.#outbox.unacknowledged;
     if (results > 0) this.#logger.error({ results }, 'leaves with results that no coordinator acknowledged');
     this.#connection.abort();

@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import { Link } from '../../chaos/link.ts';
+import { Ports } from '../../chaos/ports.ts';
 import { freePort } from '../../src/cli/free-port.ts';
 import { VERSION } from '../../src/runtime/version.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -92,6 +94,24 @@ describe('migrate', () => {
       POSTGRES_PASSWORD: url.password,
     });
     expect({ code, output }).toEqual({ code: 0, output: 'the database is up to date\n' });
+  });
+
+  test('waits for a PostgreSQL that is not there yet, and says so', async () => {
+    const database = await createTestDatabase({ migrated: false });
+    cleanups.push(() => database.close());
+    const url = new URL(database.url);
+    const port = await new Ports().next();
+    const link = new Link('to PostgreSQL', port, Number(url.port));
+    cleanups.push(() => {
+      link.close();
+      return Promise.resolve();
+    });
+    url.port = String(port);
+    const process = new HydraProcess('hydra migrate', ['migrate'], { DATABASE_URL: url.href }, { alone: true });
+    await process.waitForOutput(/"reason":"connect ECONNREFUSED.*PostgreSQL does not answer yet; waiting for it/);
+    link.open();
+    expect(await process.exited).toEqual({ code: 0, signal: null });
+    expect(process.output).toContain('the database is up to date');
   });
 
   test('does not wait for what waiting cannot mend', async () => {

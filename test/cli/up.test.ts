@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
 import { freePort } from '../../src/cli/free-port.ts';
+import { SteadyLoad } from '../cluster/support/steady-load.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { HydraProcess } from '../support/hydra-process.ts';
+import { Ledger } from '../support/ledger.ts';
 import { findByCommand, findMarked, untilGone, type RunningProcess } from '../support/processes.ts';
+import { allEnded } from '../support/rest-client.ts';
 
 interface Task {
   readonly state: string;
@@ -194,21 +197,26 @@ async function retry<T>(operation: () => Promise<T>): Promise<T> {
   }
 }
 
-test('PostgreSQL that dies is replaced, on the same data', async () => {
+test('PostgreSQL that is killed under load is replaced, on the same data, and each task runs once', async () => {
   const process = up();
   const url = await restUrl(process);
-  const id = await submit(url, 'true');
-  await untilState(url, id, 'completed');
+  const ledger = new Ledger();
+  const load = new SteadyLoad(() => url, ledger);
+  await expect.poll(() => load.accepted, { timeout: 20_000 }).toBeGreaterThan(20);
   const [postmaster] = readFileSync(join(folder, 'data', 'postgres', 'postmaster.pid'), 'utf8').split('\n');
   globalThis.process.kill(Number(postmaster), 'SIGKILL');
+  await process.waitForOutput(/PostgreSQL was ended by SIGKILL unexpectedly; starting it again/);
   await process.waitForOutput(/PostgreSQL runs again/);
-  for (;;) {
-    const response = await fetch(`${url}/schedule/${id}`);
-    if (response.status === 200) break;
-    expect(response.status).toBe(503);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  await untilState(url, await submit(url, 'true'), 'completed');
+  const accepted = load.accepted;
+  await expect.poll(() => load.accepted, { timeout: 20_000 }).toBeGreaterThan(accepted + 20);
+  const ids = await load.stop();
+  const tasks = await allEnded(url, ids);
+  expect(tasks.filter(({ lost_attempts, state }) => state !== 'completed' || lost_attempts > 0)).toEqual([]);
+  const runs = load.runs();
+  expect(runs.filter(({ ended }) => !ended)).toEqual([]);
+  expect(runs.map(({ taskId }) => taskId).sort()).toEqual([...ids].sort());
+  expect(process.output).not.toMatch(/a process ended unexpectedly/);
+  ledger.remove();
 });
 
 test('a PostgreSQL that is given is used, and kept from the workers', async () => {

@@ -39,6 +39,7 @@ describe('Agenda', () => {
           expect(new Set(taken)).toEqual(new Set(tasks));
           expect(agenda.size).toBe(0);
           expect(agenda.heldInLane('default')).toBe(0);
+          expect(agenda.heldLanes()).toEqual([]);
         },
       ),
     );

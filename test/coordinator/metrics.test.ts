@@ -2,13 +2,7 @@ import { expect, test } from 'vitest';
 import { claimPort } from '../../src/cli/up/ports.ts';
 import { cancelTask } from '../../src/db/cancel-task.ts';
 import { database, inMs, registered, startCoordinator, submitInput, until } from './support/fixture.ts';
-
-/** Sums of a counter, by what its labels say. */
-async function counted(port: number): Promise<Record<string, number>> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  const lines = [...text.matchAll(/^(hydra_\w+_total(?:\{.*\})?) (\d+)$/gm)];
-  return Object.fromEntries(lines.map(([, name, value]) => [name!, Number(value)]));
-}
+import { scrape } from './support/scrape.ts';
 
 test('each kind of end is counted', async () => {
   const { port } = await claimPort({ host: '127.0.0.1', port: 0 }, '');
@@ -49,5 +43,5 @@ test('each kind of end is counted', async () => {
     hydra_lost_total: 0,
   };
   // What is recorded is counted a moment after.
-  await expect.poll(() => counted(port)).toMatchObject(wanted);
+  await expect.poll(() => scrape(port)).toMatchObject(wanted);
 });

@@ -1,18 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { EventEmitter } from 'node:events';
 import type pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { CoordinatorMetrics } from '../../src/coordinator/metrics.ts';
 import { OUTPUT_WINDOW_BYTES, OutputBuffer } from '../../src/coordinator/output-buffer.ts';
-import { WorkerSession, type SessionStream } from '../../src/coordinator/worker-session.ts';
 import type { Queryable } from '../../src/db/pool.ts';
-import { decodeFromCoordinator } from '../../src/rpc/codec.ts';
-import type { CoordinatorMessage__Output } from '../../src/rpc/generated/hydra/v1/CoordinatorMessage.ts';
 import type { FromCoordinator, OutputChunk } from '../../src/rpc/messages.ts';
 import { untilBlocked } from '../db/support/blocked.ts';
 import { seedRow } from '../db/support/rows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { openSession } from './support/open-session.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -22,24 +19,11 @@ afterAll(() => database.close());
 
 type OutputAck = Extract<FromCoordinator, { kind: 'output_ack' }>;
 
-/** A session whose other end the test sees. */
-function session(workerId = `worker-${randomUUID()}`) {
-  const acks: OutputAck[] = [];
-  const faults: Error[] = [];
-  const stream = Object.assign(new EventEmitter(), {
-    write(message: CoordinatorMessage__Output) {
-      const decoded = decodeFromCoordinator(message);
-      if (decoded.kind === 'output_ack') acks.push(decoded);
-      return true;
-    },
-  });
-  stream.on('error', (error: Error) => faults.push(error));
-  const registration = {
-    ...{ workerId, instanceId: randomUUID(), hostname: 'test', slots: 1, labels: {}, queues: ['*'], version: 'test' },
-    ...{ pid: 1, inHand: [], draining: false, ordinal: 1 },
-  };
-  const open = new WorkerSession(randomUUID(), registration, stream as unknown as SessionStream, () => undefined);
-  const starts = () => acks.flatMap(({ stored }) => stored.map(({ start }) => start));
+/** A session, and what it is told of output. */
+function session(workerId?: string) {
+  const { faults, open, sent } = openSession(workerId);
+  const acks = () => sent.filter((message): message is OutputAck => message.kind === 'output_ack');
+  const starts = () => acks().flatMap(({ stored }) => stored.map(({ start }) => start));
   return { open, acks, faults, starts };
 }
 
@@ -59,6 +43,7 @@ async function buffer(faults: (() => Error | null)[] = []) {
     coordinatorId,
     metrics,
     logger: pino({ level: 'silent' }),
+    onSuperseded: () => undefined,
   });
   await output.start();
   onTestFinished(() => output.stop());
@@ -100,7 +85,7 @@ describe('OutputBuffer', () => {
       await untilBlocked(database.pool);
       output.add(one.open, [chunk(first, 10), chunk(first, 20)]);
       output.add(other.open, [chunk(second, 0), chunk(ended, 0), chunk(ended, 10)]);
-      expect([one.acks, other.acks]).toEqual([[], []]);
+      expect([one.acks(), other.acks()]).toEqual([[], []]);
       expect(output.bytes).toBe(60);
     } finally {
       await client.query('COMMIT');
@@ -109,7 +94,7 @@ describe('OutputBuffer', () => {
     await expect.poll(() => output.bytes).toBe(0);
     expect(statements).toHaveLength(2);
     expect(one.starts()).toEqual([0, 10, 20]);
-    expect(other.acks).toEqual([
+    expect(other.acks()).toEqual([
       {
         kind: 'output_ack',
         stored: [{ ref: { taskId: second, attempt: 1 }, start: 0 }],
@@ -139,7 +124,7 @@ describe('OutputBuffer', () => {
     const impossible = { ...chunk(id, 10), stdoutEnd: 7 };
     output.add(open, [chunk(id, 0), impossible, chunk(id, 20)]);
     await expect.poll(starts).toEqual([0, 10, 20]);
-    expect(acks.flatMap(({ superseded }) => superseded)).toEqual([]);
+    expect(acks().flatMap(({ superseded }) => superseded)).toEqual([]);
     expect(await storedStarts(id)).toEqual([0, 20]);
     expect(output.bytes).toBe(0);
   });
@@ -154,7 +139,7 @@ describe('OutputBuffer', () => {
     expect(output.bytes).toBe(40);
     await expect.poll(after.starts).toEqual([0, 10, 20]);
     await expect.poll(other.starts).toEqual([30]);
-    expect(before.acks).toEqual([]);
+    expect(before.acks()).toEqual([]);
     expect(statements).toHaveLength(1);
     expect(output.bytes).toBe(0);
   });

@@ -47,16 +47,36 @@ describe('output of a command that runs', () => {
     ]);
   });
 
-  test('that contradicts itself is not waited for, and what does not is stored', async () => {
+  test('that contradicts itself is left out, and its command goes on', async () => {
     const scripted = await registered(await startCoordinator(), { slots: 2 });
     const ids = [await submit(), await submit()];
     const [good, bad] = await scripted.attempts(2);
     const sound: OutputChunk = { ref: good!.ref, ...written('fine') };
     const broken: OutputChunk = { ref: bad!.ref, ...written('broken'), segments: [1] };
-    scripted.send({ kind: 'output', chunks: [broken, sound] });
-    expect(await acknowledged(scripted, 2)).toEqual({ starts: [0], superseded: [bad!.ref] });
-    expect((await Promise.all(ids.map(stored))).flat()).toEqual([[0, 'fine']]);
+    const after: OutputChunk = { ref: bad!.ref, ...written('mended'), start: 6, stdoutEnd: 12 };
+    scripted.send({ kind: 'output', chunks: [broken, sound, after] });
+    expect(await acknowledged(scripted, 3)).toEqual({ starts: [0, 0, 6], superseded: [] });
+    expect(await stored(good!.ref.taskId)).toEqual([[0, 'fine']]);
+    expect(await stored(bad!.ref.taskId)).toEqual([[6, 'mended']]);
+    for (const { ref } of [good!, bad!]) scripted.reportFinished(ref);
+    for (const id of ids) await until(id, { state: 'completed' });
+    expect(scripted.pending('stop')).toEqual([]);
   });
+});
+
+test('output of an attempt that is not current gives its slot back, since nothing else is reported of it', async () => {
+  const scripted = await registered(await startCoordinator());
+  const id = await submit();
+  const [attempt] = await scripted.attempts(1);
+  scripted.reportStarted(attempt!.ref);
+  await until(id, { state: 'running' });
+  // As after a failover to a server that had not got as far.
+  await database.pool.query(`UPDATE tasks SET state = 'scheduled', coordinator_id = NULL, worker_id = NULL,
+    picked_at = NULL, started_at = NULL`);
+  scripted.send({ kind: 'output', chunks: [{ ref: attempt!.ref, ...written('of nobody') }] });
+  expect((await acknowledged(scripted, 1)).superseded).toEqual([attempt!.ref]);
+  const [next] = await scripted.attempts(1);
+  expect(next!.ref).toEqual({ taskId: id, attempt: 2 });
 });
 
 describe('a result with output that PostgreSQL refuses', () => {

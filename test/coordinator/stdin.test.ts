@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { pieceBytes } from '../../src/coordinator/stdin-service.ts';
 import type { StdinPiece__Output } from '../../src/rpc/generated/hydra/v1/StdinPiece.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { database, registered, startCoordinator, submitInput } from './support/fixture.ts';
@@ -58,12 +59,12 @@ describe('what a command reads', () => {
       before = reads();
       await new Promise((resolve) => setTimeout(resolve, 300));
     }
-    expect(reads()).toBeLessThanOrEqual(pieces.length + 20);
+    expect(reads()).toBeLessThanOrEqual(5); // of 256 KiB: a megabyte at most for a command that does not read
     stream.off('data', stream.listeners('data')[0] as () => void);
     stream.on('data', ({ data }: StdinPiece__Output) => pieces.push(data));
     stream.resume();
     await ended;
-    expect(Math.max(...pieces.map((piece) => piece.length))).toBe(256 * 1024);
+    expect(Math.max(...pieces.map((piece) => piece.length))).toBe(32 * 1024);
     expect(sha256(Buffer.concat(pieces))).toBe(sha256(stdin));
     expect(reads()).toBeGreaterThanOrEqual(39);
   });
@@ -113,4 +114,15 @@ describe('what a command reads', () => {
     expect(other).toHaveLength(1);
     expect(reads()).toBeLessThan(16);
   });
+});
+
+test.each([
+  [1, 262_144],
+  [256, 262_144],
+  [257, 261_123],
+  [1_024, 65_536],
+  [16_384, 4_096],
+  [100_000, 4_096],
+])('while %i commands read, each has a piece of %i bytes at most', (calls, bytes) => {
+  expect(pieceBytes(calls)).toBe(bytes);
 });

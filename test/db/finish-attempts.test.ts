@@ -8,7 +8,7 @@ import { markStarted } from '../../src/db/mark-started.ts';
 import type { AttemptResult } from '../../src/domain/task-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { seedTask, storedTask } from '../support/tasks.ts';
-import { claim, COORDINATOR, exited, report, seedClaim, seedRun } from './support/attempts.ts';
+import { claim, COORDINATOR, exited, report, seedClaim, seedRun, start } from './support/attempts.ts';
 import { intercept } from './support/intercept.ts';
 import { Listening } from './support/listening.ts';
 
@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 const finish = (...reports: Parameters<typeof finishAttempts>[2]) =>
-  finishAttempts(database.pool, COORDINATOR, reports, () => 0.5);
+  finishAttempts(database.pool, COORDINATOR, reports, { random: () => 0.5 });
 const now = { type: 'fixed', delay_ms: 0 } as const;
 const minutes = (count: number) => ({ type: 'fixed', delay_ms: count * 60_000 }) as const;
 const handedBack: AttemptResult = {
@@ -316,6 +316,36 @@ describe('an attempt that is handed back', () => {
     });
     expect(await claim(database.pool)).toEqual({ taskId: key.taskId, attempt: key.attempt + 1 });
     expect(await finish(unstarted)).toEqual([]);
+  });
+
+  test('before it started does so whoever claimed it, and when a registration made it count as running', async () => {
+    const claimed = await seedClaim(database.pool, { retryLost: false }, randomUUID());
+    const running = await seedRun(database.pool, { retryLost: false });
+    for (const key of [claimed, running]) {
+      expect(await finish(report(key, handedBack, { startedAgeUs: null }))).toEqual([{ ...key, state: 'scheduled' }]);
+      expect(await storedTask(database.pool, key.taskId)).toMatchObject({ lost_attempts: 0, worker_id: null });
+    }
+  });
+
+  test('before it started leaves the start deadline and the total timeout as they were', async () => {
+    const limits = { totalTimeoutMs: 60_000, giveUpInMs: 5_000 };
+    const never = await seedRun(database.pool, limits);
+    await finish(report(never, handedBack, { startedAgeUs: null }));
+    const { first_started_at, give_up_at, start_deadline } = await storedTask(database.pool, never.taskId);
+    expect({ first_started_at, give_up_at }).toEqual({ first_started_at: null, give_up_at: start_deadline });
+
+    const before = await seedRun(database.pool, {
+      ...limits,
+      queue: 'other',
+      retry: { max_attempts: 2, backoff: now },
+    });
+    await finish(report(before, exited(1)));
+    const { first_started_at: first } = await storedTask(database.pool, before.taskId);
+    const again = await start(database.pool, await claim(database.pool, 'other'));
+    await finish(report(again, handedBack, { startedAgeUs: null }));
+    const task = await storedTask(database.pool, before.taskId);
+    expect(task).toMatchObject({ state: 'scheduled', attempt: 2, first_started_at: first });
+    expect(task.give_up_at!.getTime()).toBe(first!.getTime() + 60_000);
   });
 
   test('before it started is cancelled if somebody asked for that', async () => {

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { AttemptKey } from '../../src/db/attempt-key.ts';
 import { cancelTask } from '../../src/db/cancel-task.ts';
 import { claimDueTasks } from '../../src/db/claim-due-tasks.ts';
+import { countMembers } from '../../src/db/count-members.ts';
 import { drainWorker } from '../../src/db/drain-worker.ts';
 import { findWorkerStandings } from '../../src/db/find-worker-standings.ts';
 import { listCancelRequests } from '../../src/db/list-cancel-requests.ts';
@@ -10,20 +11,23 @@ import { loseDispatched } from '../../src/db/lose-dispatched.ts';
 import { listOwnRuns } from '../../src/db/list-own-runs.ts';
 import { loseOrphans } from '../../src/db/lose-orphans.ts';
 import { loseRuns } from '../../src/db/lose-runs.ts';
-import { markStarted } from '../../src/db/mark-started.ts';
+import { adoptAttempts, markStarted } from '../../src/db/mark-started.ts';
 import { nextLeaseEndMs } from '../../src/db/next-lease-end.ts';
 import { reapCoordinators } from '../../src/db/reap-coordinators.ts';
 import { reapWorkers } from '../../src/db/reap-workers.ts';
-import { registerWorker, type WorkerRegistration } from '../../src/db/register-worker.ts';
+import { registerWorker, type WorkerRegistered, type WorkerRegistration } from '../../src/db/register-worker.ts';
 import { releaseClaimsIfRoomElsewhere } from '../../src/db/release-claims.ts';
 import { renewLeases } from '../../src/db/renew-leases.ts';
 import { MAX_LOST_ATTEMPTS } from '../../src/domain/task-state.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { storedTask, type TaskSeed } from '../support/tasks.ts';
 import { seedClaim } from './support/attempts.ts';
+import { untilBlocked } from './support/blocked.ts';
 
 const LEASE_MS = 60_000;
 const SELF = randomUUID();
+/** Every lease that has ended had ended before. */
+const ANY_TIME = Infinity;
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -60,8 +64,12 @@ async function endLease(table: 'workers' | 'coordinators', id: string): Promise<
   await database.pool.query(`UPDATE ${table} SET lease_until = now() - interval '1 ms' WHERE id::text = $1`, [id]);
 }
 
-async function standing(worker: WorkerRegistration) {
-  return (await findWorkerStandings(database.pool, [worker])).get(worker.sessionId)?.standing;
+async function standing(worker: WorkerRegistration, beforeMs: number | null = ANY_TIME) {
+  return (await findWorkerStandings(database.pool, [worker], beforeMs)).get(worker.sessionId)?.standing;
+}
+
+function register(worker: WorkerRegistration, leaseMs = LEASE_MS): Promise<WorkerRegistered> {
+  return registerWorker(database.pool, worker, leaseMs, ANY_TIME);
 }
 
 function claimed(coordinatorId = SELF, seed: TaskSeed = {}): Promise<AttemptKey> {
@@ -73,7 +81,7 @@ describe('renewing', () => {
     const worker = registration();
     const first = await renewLeases(database.pool, coordinator(SELF), LEASE_MS, []);
     expect(first).toMatchObject({ registeredAnew: true, workers: [] });
-    await registerWorker(database.pool, worker, 1);
+    await register(worker, 1);
     const { workerId, sessionId } = worker;
     const beats = [
       { workerId, sessionId },
@@ -90,12 +98,12 @@ describe('renewing', () => {
 
   test('does not keep a session that a newer one has replaced', async () => {
     const old = registration();
-    await registerWorker(database.pool, old, LEASE_MS);
-    await registerWorker(database.pool, { ...old, sessionId: randomUUID(), ordinal: ++ordinal }, LEASE_MS);
+    await register(old);
+    await register({ ...old, sessionId: randomUUID(), ordinal: ++ordinal });
     const { workerId, sessionId } = old;
     const renewal = await renewLeases(database.pool, coordinator(SELF), LEASE_MS, [{ workerId, sessionId }]);
     expect(renewal.workers).toEqual([]);
-    expect(await findWorkerStandings(database.pool, [old])).toEqual(
+    expect(await findWorkerStandings(database.pool, [old], ANY_TIME)).toEqual(
       new Map([[sessionId, { standing: 'newer_session', drainTimeoutMs: null }]]),
     );
   });
@@ -105,15 +113,16 @@ describe('registering', () => {
   test('refuses a second process with the same id until the lease of the first has ended', async () => {
     const first = registration();
     const second = registration({ pid: 8 });
-    await registerWorker(database.pool, first, LEASE_MS);
-    expect(await registerWorker(database.pool, second, LEASE_MS)).toEqual({
+    await register(first);
+    expect(await register(second)).toEqual({
       outcome: 'id_in_use',
       hostname: 'host',
       pid: 7,
+      ended: false,
     });
     await endLease('workers', 'worker');
     expect(await standing(first)).toBe('gone');
-    expect(await registerWorker(database.pool, second, LEASE_MS)).toMatchObject({ outcome: 'registered' });
+    expect(await register(second)).toMatchObject({ outcome: 'registered' });
     // It has not named what the first one ran, which says nothing of whether that ran.
     expect(await standing(first)).toBe('other_process');
   });
@@ -121,10 +130,10 @@ describe('registering', () => {
   test('of an older session that arrives late changes nothing', async () => {
     const older = registration();
     const newer = { ...older, sessionId: randomUUID(), ordinal: ++ordinal };
-    await registerWorker(database.pool, newer, LEASE_MS);
+    await register(newer);
     const running = await claimed();
     await markStarted(database.pool, SELF, [{ ...running, workerId: 'worker', startedAgeUs: 1 }]);
-    expect(await registerWorker(database.pool, older, LEASE_MS)).toEqual({ outcome: 'overtaken' });
+    expect(await register(older)).toEqual({ outcome: 'overtaken' });
     expect(await storedTask(database.pool, running.taskId)).toMatchObject({ state: 'running', attempt: 1 });
     expect(await standing(newer)).toBe('same_session');
   });
@@ -135,7 +144,7 @@ describe('registering', () => {
     const inHand = [{ ...key, startedAgeUs: 5 }];
     const report = [{ ...key, workerId: 'worker', startedAgeUs: 5 }];
     await markStarted(database.pool, former, report);
-    await registerWorker(database.pool, registration({ inHand }), LEASE_MS);
+    await register(registration({ inHand }));
     // Kept while PostgreSQL was out of its reach.
     expect(await markStarted(database.pool, former, report)).toEqual([key]);
     await cancelTask(database.pool, key.taskId);
@@ -144,7 +153,7 @@ describe('registering', () => {
 
   test('takes back what the worker should run and does not know of', async () => {
     const worker = registration();
-    await registerWorker(database.pool, worker, LEASE_MS);
+    await register(worker);
     const [known, forgotten] = [await claimed(), await claimed()];
     const start = { workerId: 'worker', startedAgeUs: 1 };
     await markStarted(database.pool, SELF, [
@@ -152,7 +161,7 @@ describe('registering', () => {
       { ...forgotten, ...start },
     ]);
     const again = { ...worker, sessionId: randomUUID(), ordinal: ++ordinal, inHand: [{ ...known, startedAgeUs: 5 }] };
-    expect(await registerWorker(database.pool, again, LEASE_MS)).toMatchObject({
+    expect(await register(again)).toMatchObject({
       outcome: 'registered',
       owned: [known],
       lost: [{ taskId: forgotten.taskId, attempt: 1, workerId: 'worker', state: 'scheduled' }],
@@ -166,7 +175,7 @@ describe('draining', () => {
     const worker = registration();
     const { sessionId, workerId } = worker;
     expect(await drainWorker(database.pool, workerId, null)).toBe(false);
-    await registerWorker(database.pool, worker, LEASE_MS);
+    await register(worker);
     for (const [timeoutMs, drainTimeoutMs] of [
       [null, null],
       [9_000, 9_000],
@@ -177,53 +186,106 @@ describe('draining', () => {
       expect(await drainWorker(database.pool, workerId, timeoutMs)).toBe(true);
       const { workers } = await renewLeases(database.pool, coordinator(SELF), LEASE_MS, [{ workerId, sessionId }]);
       expect(workers).toEqual([{ id: workerId, draining: true, drainTimeoutMs }]);
-      const standings = await findWorkerStandings(database.pool, [worker]);
+      const standings = await findWorkerStandings(database.pool, [worker], ANY_TIME);
       expect(standings.get(sessionId)).toEqual({ standing: 'same_session', drainTimeoutMs });
     }
     const again = { ...worker, sessionId: randomUUID(), ordinal: ++ordinal };
-    expect(await registerWorker(database.pool, again, LEASE_MS)).toMatchObject({ draining: true, drainTimeoutMs: 0 });
+    expect(await register(again)).toMatchObject({ draining: true, drainTimeoutMs: 0 });
     await endLease('workers', workerId);
-    const successor = await registerWorker(database.pool, registration(), LEASE_MS);
+    const successor = await register(registration());
     expect(successor).toMatchObject({ draining: false, drainTimeoutMs: null });
   });
 });
 
 describe('reaping', () => {
   test('takes the tasks of a worker whose lease has ended, and of no other', async () => {
-    await registerWorker(database.pool, registration(), LEASE_MS);
-    await registerWorker(database.pool, registration({ workerId: 'healthy' }), LEASE_MS);
+    await register(registration());
+    await register(registration({ workerId: 'healthy' }));
     const [lost, kept] = [await claimed(), await claimed()];
     await markStarted(database.pool, SELF, [
       { ...lost, workerId: 'worker', startedAgeUs: 1 },
       { ...kept, workerId: 'healthy', startedAgeUs: 1 },
     ]);
-    expect(await reapWorkers(database.pool)).toEqual({ workerIds: [], lost: [] });
+    expect(await reapWorkers(database.pool, ANY_TIME)).toEqual({ workerIds: [], lost: [] });
     await endLease('workers', 'worker');
     expect(await nextLeaseEndMs(database.pool, SELF)).toBeLessThan(0);
-    const reaped = await Promise.all([reapWorkers(database.pool), reapWorkers(database.pool)]);
+    const reaped = await Promise.all([reapWorkers(database.pool, ANY_TIME), reapWorkers(database.pool, ANY_TIME)]);
     expect(reaped.flatMap((r) => r.workerIds)).toEqual(['worker']);
     expect(reaped.flatMap((r) => r.lost).map((l) => l.taskId)).toEqual([lost.taskId]);
     expect(await storedTask(database.pool, lost.taskId)).toMatchObject({ state: 'scheduled', worker_id: null });
     expect(await storedTask(database.pool, kept.taskId)).toMatchObject({ state: 'running' });
   });
 
+  test('takes all tasks of many workers, and tells of those without any', async () => {
+    const ids = ['a', 'b', 'c'];
+    for (const workerId of ids) await register(registration({ workerId }));
+    const runs = [await claimed(), await claimed(), await claimed()];
+    const owner = ['a', 'a', 'b'];
+    const starts = runs.map((key, index) => ({ ...key, workerId: owner[index]!, startedAgeUs: 1 }));
+    await markStarted(database.pool, SELF, starts);
+    for (const id of ids) await endLease('workers', id);
+    expect(await countMembers(database.pool, 0)).toEqual({ coordinators: 0, workers: 3 });
+    const { lost, workerIds } = await reapWorkers(database.pool, ANY_TIME);
+    expect([...workerIds].sort()).toEqual(ids);
+    expect(new Map(lost.map((l) => [l.taskId, l.workerId]))).toEqual(
+      new Map(runs.map(({ taskId }, index) => [taskId, owner[index]!])),
+    );
+    expect(await countMembers(database.pool, 0)).toEqual({ coordinators: 0, workers: 0 });
+  });
+
+  test('takes only what had ended at the instant for which it has the right, however late it comes', async () => {
+    const gone = randomUUID();
+    await renewLeases(database.pool, coordinator(gone), LEASE_MS, []);
+    const worker = registration({ coordinatorId: gone });
+    await register(worker);
+    await endLease('workers', 'worker');
+    await endLease('coordinators', gone);
+    const { rows } = await database.pool.query<{ ms: number }>(
+      'SELECT extract(epoch FROM lease_until)::float8 * 1000 AS ms FROM workers',
+    );
+    const endedMs = rows[0]!.ms;
+    expect(await standing(worker, null)).toBe('same_session');
+    expect(await standing(worker, endedMs - 1)).toBe('same_session');
+    expect(await standing(worker, endedMs + 1)).toBe('gone');
+    const other = registration({ coordinatorId: gone });
+    for (const beforeMs of [null, endedMs - 1]) {
+      const outcome = await registerWorker(database.pool, other, LEASE_MS, beforeMs);
+      expect(outcome).toEqual({ outcome: 'id_in_use', hostname: 'host', pid: 7, ended: true });
+    }
+    expect(await reapWorkers(database.pool, endedMs - 1)).toEqual({ workerIds: [], lost: [] });
+    const coordinators = async () => (await database.pool.query('SELECT FROM coordinators')).rowCount;
+    await reapCoordinators(database.pool, SELF, endedMs - 1_000);
+    expect(await coordinators()).toBe(1);
+    expect(await reapWorkers(database.pool, endedMs + 1)).toEqual({ workerIds: ['worker'], lost: [] });
+    await reapCoordinators(database.pool, SELF, ANY_TIME);
+    expect(await coordinators()).toBe(0);
+  });
+
+  test('takes nothing that lives, whatever the instant: the clock may have been set back since', async () => {
+    const alive = randomUUID();
+    await renewLeases(database.pool, coordinator(alive), LEASE_MS, []);
+    const worker = registration({ coordinatorId: alive });
+    await register(worker);
+    expect(await reapWorkers(database.pool, ANY_TIME)).toEqual({ workerIds: [], lost: [] });
+    expect(await reapCoordinators(database.pool, SELF, ANY_TIME)).toEqual([]);
+    expect(await standing(worker)).toBe('same_session');
+    expect(await countMembers(database.pool, 0.9 * LEASE_MS)).toEqual({ coordinators: 1, workers: 1 });
+    expect(await countMembers(database.pool, 1.1 * LEASE_MS)).toEqual({ coordinators: 0, workers: 1 });
+  });
+
   test('takes the claims of a coordinator only when none of its workers can be running them', async () => {
     const dead = randomUUID();
     await renewLeases(database.pool, coordinator(dead), LEASE_MS, []);
     const worker = registration({ coordinatorId: dead });
-    await registerWorker(database.pool, worker, LEASE_MS);
+    await register(worker);
     const claim = await claimed(dead);
-    expect(await reapCoordinators(database.pool, SELF)).toEqual([]);
+    expect(await reapCoordinators(database.pool, SELF, ANY_TIME)).toEqual([]);
     await endLease('coordinators', dead);
     // The worker may have been sent it, and lives.
-    expect(await reapCoordinators(database.pool, SELF)).toEqual([]);
+    expect(await reapCoordinators(database.pool, SELF, ANY_TIME)).toEqual([]);
     // It registers elsewhere, and does not name it.
-    await registerWorker(
-      database.pool,
-      { ...worker, sessionId: randomUUID(), coordinatorId: SELF, ordinal: ++ordinal },
-      LEASE_MS,
-    );
-    expect((await reapCoordinators(database.pool, SELF)).map((l) => l.taskId)).toEqual([claim.taskId]);
+    await register({ ...worker, sessionId: randomUUID(), coordinatorId: SELF, ordinal: ++ordinal });
+    expect((await reapCoordinators(database.pool, SELF, ANY_TIME)).map((l) => l.taskId)).toEqual([claim.taskId]);
     expect(await renewLeases(database.pool, coordinator(dead), LEASE_MS, [])).toMatchObject({ registeredAnew: true });
   });
 
@@ -234,7 +296,7 @@ describe('reaping', () => {
     const cancelling = await claimed(dead, { dueInMs: 2 * LEASE_MS });
     await cancelTask(database.pool, cancelling.taskId);
     await endLease('coordinators', dead);
-    expect(await reapCoordinators(database.pool, SELF)).toEqual([]);
+    expect(await reapCoordinators(database.pool, SELF, ANY_TIME)).toEqual([]);
     expect(await storedTask(database.pool, ahead.taskId)).toMatchObject({
       state: 'scheduled',
       attempt: 0,
@@ -256,13 +318,33 @@ describe('reaping', () => {
     expect(await storedTask(database.pool, kept.taskId)).toMatchObject({ state: 'picked' });
   });
 
+  test('leaves what finds an owner while it waits for the lock', async () => {
+    const former = randomUUID();
+    const key = await claimed(former);
+    const other = randomUUID();
+    const lock = await database.pool.connect();
+    await lock.query('BEGIN');
+    await lock.query('SELECT FROM tasks FOR UPDATE');
+    const losing = loseOrphans(database.pool);
+    await untilBlocked(database.pool);
+    // Its worker brings it to another coordinator.
+    const worker = registration({ coordinatorId: other });
+    await renewLeases(database.pool, coordinator(other), LEASE_MS, []);
+    await register(worker);
+    await adoptAttempts(lock, other, [{ ...key, workerId: 'worker', startedAgeUs: 1 }]);
+    await lock.query('COMMIT');
+    lock.release();
+    expect(await losing).toEqual([]);
+    expect(await storedTask(database.pool, key.taskId)).toMatchObject({ state: 'running', coordinator_id: other });
+  });
+
   test('takes what started, as was recorded late, before its worker registered elsewhere without it', async () => {
     const former = randomUUID();
     const [late, kept] = [await claimed(former), await claimed(former)];
     const report = { workerId: 'worker', startedAgeUs: 1 };
     await markStarted(database.pool, former, [{ ...kept, ...report }]);
     const worker = registration({ inHand: [{ ...kept, startedAgeUs: 5 }] });
-    await registerWorker(database.pool, worker, LEASE_MS);
+    await register(worker);
     await markStarted(database.pool, former, [{ ...late, ...report }]);
     expect((await loseOrphans(database.pool)).map((l) => l.taskId)).toEqual([late.taskId]);
     expect(await storedTask(database.pool, kept.taskId)).toMatchObject({ state: 'running', coordinator_id: SELF });
@@ -270,7 +352,7 @@ describe('reaping', () => {
 
   test('takes what should run in a session that does not know it, while that is the newest of its worker', async () => {
     const worker = registration();
-    await registerWorker(database.pool, worker, LEASE_MS);
+    await register(worker);
     const [unknown, picked] = [await claimed(), await claimed()];
     await markStarted(database.pool, SELF, [{ ...unknown, workerId: 'worker', startedAgeUs: 1 }]);
     expect(await listOwnRuns(database.pool, SELF)).toEqual([{ ...unknown, workerId: 'worker' }]);
@@ -290,7 +372,7 @@ describe('reaping', () => {
   });
 
   test('fails what must not run again, and cancels what was to be cancelled', async () => {
-    await registerWorker(database.pool, registration(), LEASE_MS);
+    await register(registration());
     const [once, cancelling, both] = [
       await claimed(SELF, { retryLost: false }),
       await claimed(),
@@ -304,7 +386,7 @@ describe('reaping', () => {
     await cancelTask(database.pool, cancelling.taskId);
     await cancelTask(database.pool, both.taskId);
     await endLease('workers', 'worker');
-    const { lost } = await reapWorkers(database.pool);
+    const { lost } = await reapWorkers(database.pool, ANY_TIME);
     expect(new Map(lost.map((l) => [l.taskId, l.state]))).toEqual(
       new Map([
         [once.taskId, 'failed'],
@@ -350,11 +432,7 @@ describe('reaping', () => {
 describe('offering', () => {
   const offer = (key: { taskId: string; attempt: number }) => releaseClaimsIfRoomElsewhere(database.pool, SELF, [key]);
   const elsewhere = (over: Partial<WorkerRegistration> = {}) =>
-    registerWorker(
-      database.pool,
-      registration({ workerId: 'elsewhere', coordinatorId: randomUUID(), slots: 1, ...over }),
-      LEASE_MS,
-    );
+    register(registration({ workerId: 'elsewhere', coordinatorId: randomUUID(), slots: 1, ...over }));
 
   test('gives a claim back when a worker of another coordinator could run it', async () => {
     const key = await claimed();

@@ -50,6 +50,16 @@ test('a broken migration leaves nothing of itself, nor of those before it in the
   expect(await migrate(database.url, { folder })).toEqual(['0001_good', '0002_broken']);
 });
 
+test('what it has locked is free again when it is halted, or gone without a word', async () => {
+  const names = ['idle_in_transaction_session_timeout', 'tcp_keepalives_idle', 'tcp_keepalives_count'];
+  const settings = names.map((name) => `current_setting('${name}') AS ${name}`).join(', ');
+  writeFileSync(join(folder, '0001_settings.sql'), `-- Up Migration\nCREATE TABLE settings AS SELECT ${settings};`);
+  await migrate(database.url, { folder });
+  expect((await database.pool.query('SELECT * FROM settings')).rows).toEqual([
+    { idle_in_transaction_session_timeout: '1min', tcp_keepalives_idle: '10', tcp_keepalives_count: '3' },
+  ]);
+});
+
 test('what commands wrote under the first schema is kept', async () => {
   copyFileSync(join(MIGRATIONS_FOLDER, '0001_tasks.sql'), join(folder, '0001_tasks.sql'));
   await migrate(database.url, { folder });

@@ -185,6 +185,7 @@ const journey = (kinds: string): Drawn[] => kinds.split(' ').map((kind) => now(k
 const ends = (result: AttemptResult, started = true): Drawn => ({ kind: 'finish', stale: 0, end: { result, started } });
 const patient: RetryPolicy = { max_attempts: 3, backoff: { type: 'fixed', delay_ms: 0 } };
 const tomorrow: RetryPolicy = { max_attempts: 3, backoff: { type: 'fixed', delay_ms: DAY_MS } };
+const returned = [...journey('claim start'), ends(other('worker_lost'), false)];
 const claimAndFail = [now('claim'), ends(exited(1))];
 const runAndFail = [...journey('claim start'), ends(exited(1))];
 const JOURNEYS: [Profile, Drawn[]][] = [
@@ -194,6 +195,8 @@ const JOURNEYS: [Profile, Drawn[]][] = [
   [plain, [...journey('claim cancel'), ends(exited(0)), ...journey('retry claim start cancel'), ends(exited(0))]],
   [plain, journey('expire retry claim expire_claim retry claim release claim give_up claim lose')],
   [plain, journey('claim start lose expire retry claim start lose claim expire_claim')],
+  [plain, [...returned, ...returned, now('expire')]],
+  [plain, [...journey('claim start lose'), ...returned, now('expire')]],
   [{ ...plain, retryLost: false }, journey('claim lose retry claim start lose')],
   [{ ...plain, retry: patient }, [...claimAndFail, ...claimAndFail, ...claimAndFail]],
   [{ ...plain, retry: patient }, [...runAndFail, ...runAndFail, ...runAndFail]],
@@ -257,7 +260,7 @@ describe('the state machine', () => {
           let bounds = drawn;
           let expected: TaskStanding = {
             ...{ state: 'scheduled', attempt: 0, lostAttempts: 0, retryCounts: [] },
-            ...{ retry, retryLost, started: false, cancelRequested: false },
+            ...{ retry, retryLost, started: false, startedBefore: false, cancelRequested: false },
           };
           for (const next of events) {
             const happening = toEvent(next, expected, bounds);
@@ -288,6 +291,7 @@ describe('the state machine', () => {
       retry: fc.option(policy),
       retryLost: fc.boolean(),
       started: fc.boolean(),
+      startedBefore: fc.boolean(),
       cancelRequested: fc.boolean(),
     });
     fc.assert(

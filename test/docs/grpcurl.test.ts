@@ -5,6 +5,7 @@ import { readCoordinatorConfig } from '../../src/coordinator/config.ts';
 import { Coordinator } from '../../src/coordinator/coordinator.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { readWorkerConfig } from '../../src/worker/config.ts';
+import { systemLookup } from '../../src/worker/coordinator-addresses.ts';
 import { ALLOW_ALL } from '../../src/worker/policy.ts';
 import { Worker } from '../../src/worker/worker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -36,7 +37,7 @@ beforeAll(async () => {
   for (const id of ['worker-1', 'worker-2']) {
     const environment = { PATH: process.env.PATH, HYDRA_COORDINATORS: coordinator.address, HYDRA_WORKER_ID: id };
     const config = readWorkerConfig(environment);
-    const parts = { policy: ALLOW_ALL, workerMark: null, cgroupControllers: [] };
+    const parts = { policy: ALLOW_ALL, workerMark: null, cgroupControllers: [], lookup: systemLookup };
     workers.push(new Worker({ config, ...parts, hostname: 'host', environment, logger }));
   }
   await Promise.all(workers.map((worker) => worker.start()));
@@ -85,7 +86,7 @@ async function check({ verb, request, output }: Example, told: Told): Promise<vo
       code: statusOf(code),
       details: told.translate(details),
     });
-  } else if (/\/(Get|List|Check)/.test(verb)) {
+  } else if (/\/(Get|List|Check|Standing)/.test(verb)) {
     await untilEqual(() => calls.call(verb, body), told, JSON.parse(output) as Json);
   } else {
     const { actual, expected } = told.compare(JSON.parse(output) as Json, await calls.call(verb, body));

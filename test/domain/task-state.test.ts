@@ -5,7 +5,7 @@ import { MAX_LOST_ATTEMPTS, transition, type Finish, type TaskStanding } from '.
 
 const task = (over: Partial<TaskStanding> = {}): TaskStanding => ({
   ...{ state: 'running', attempt: 2, lostAttempts: 0, retry: null, retryCounts: [], retryLost: true },
-  ...{ started: true, cancelRequested: false },
+  ...{ started: true, startedBefore: true, cancelRequested: false },
   ...over,
 });
 const exit = (exitCode: number, over: Partial<Finish> = {}): Finish => ({

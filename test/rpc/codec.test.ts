@@ -82,8 +82,15 @@ const fromCoordinator: fc.Arbitrary<FromCoordinator> = fc.oneof(
     heartbeatIntervalMs: uint32,
     superseded: refs,
     outputWindowBytes: uint53,
+    resultWindow: uint32,
   }),
-  fc.record({ kind: fc.constant('heartbeat_ack' as const), sequence: uint53, renewed: fc.boolean() }),
+  fc.record({
+    kind: fc.constant('heartbeat_ack' as const),
+    sequence: uint53,
+    renewed: fc.boolean(),
+    holdsOffMs: uint32,
+    resultWindow: uint32,
+  }),
   fc.record({
     kind: fc.constant('dispatch' as const),
     attempts: fc.array(attempt, { maxLength: 4 }),
@@ -97,7 +104,7 @@ const fromCoordinator: fc.Arbitrary<FromCoordinator> = fc.oneof(
     stored: fc.array(fc.record({ ref, start: uint53 }), { maxLength: 4 }),
     superseded: refs,
   }),
-  fc.constant<FromCoordinator>({ kind: 'unknown' }),
+  fc.constantFrom<FromCoordinator>({ kind: 'rebalance' }, { kind: 'unknown' }),
 );
 
 describe('over the wire and back nothing changes', () => {

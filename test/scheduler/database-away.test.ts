@@ -2,8 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { readSchedulerConfig } from '../../src/scheduler/config.ts';
+import { Scheduler } from '../../src/scheduler/scheduler.ts';
+import { untilBlocked } from '../db/support/blocked.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { problemOf, startApp, startAppOnDatabase, type TestApp } from './support/test-app.ts';
+
+/** Whatever takes longer has failed. */
+const SOON = { timeout: 20_000, interval: 20 };
 
 const CLOSED = 'postgres://nobody@127.0.0.1:1/none';
 
@@ -31,8 +39,20 @@ describe('while PostgreSQL cannot be reached', () => {
     ['GET', '/readyz', undefined],
   ] as const)('%s %s asks to try again', async (method, url, payload) => {
     const response = await server.app.inject({ method, url, ...(payload !== undefined && { payload }) });
+    const detail = 'PostgreSQL is unavailable: connection refused; ';
     expect(problemOf(response)).toMatchObject({ status: 503, code: 'unavailable' });
+    expect(problemOf(response).detail).toContain(detail);
     expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+  });
+
+  test('what is submitted is surely not stored', async () => {
+    for (const [url, payload] of [
+      ['/schedule', { command: 'true' }],
+      ['/schedule/batch', { tasks: [{ command: 'true' }] }],
+    ] as const) {
+      const response = await server.app.inject({ method: 'POST', url, payload });
+      expect(problemOf(response).detail).toContain('nothing was stored; try again');
+    }
   });
 
   test('bad input is still bad input', async () => {
@@ -114,6 +134,113 @@ describe('when PostgreSQL ends its connections', () => {
       expect((await server.app.inject({ url: '/schedule' })).json()).toEqual({ tasks: [], next_cursor: null });
       const submit = await server.app.inject({ method: 'POST', url: '/schedule', payload: { command: 'true' } });
       expect(submit.statusCode).toBe(201);
+    } finally {
+      await server.close();
+    }
+  });
+});
+
+describe('when PostgreSQL does not say what became of a task', () => {
+  test('the answer is that it may be stored, and an idempotency key makes it safe to repeat', async () => {
+    const database = await createTestDatabase();
+    const proxy = new TcpProxy(new URL(database.url));
+    const server = await startApp(await proxy.start());
+    try {
+      const submit = (key: string) =>
+        server.app.inject({ method: 'POST', url: '/schedule', payload: { command: 'true', idempotency_key: key } });
+      proxy.loseAnswerTo((sent) => sent.includes('INSERT INTO tasks'));
+      const first = await submit('once');
+      expect(problemOf(first)).toMatchObject({
+        status: 503,
+        detail:
+          'PostgreSQL is unavailable: the connection broke; what was submitted may have been stored; ' +
+          'with an idempotency_key it is safe to submit it again',
+      });
+      expect((await submit('once')).statusCode).toBe(200);
+
+      // It was committed, and only the look-up of the other task's id has failed.
+      proxy.loseAnswerTo((sent) => sent.includes('SELECT id, idempotency_key'));
+      const tasks = ['once', 'twice'].map((key) => ({ command: 'true', idempotency_key: key }));
+      const batch = await server.app.inject({ method: 'POST', url: '/schedule/batch', payload: { tasks } });
+      expect(problemOf(batch).detail).toContain('may have been stored');
+      expect((await submit('twice')).statusCode).toBe(200);
+      const { rows } = await database.pool.query('SELECT count(*)::int AS count FROM tasks');
+      expect(rows).toEqual([{ count: 2 }]);
+    } finally {
+      await server.close();
+      await proxy.stop();
+      await database.close();
+    }
+  });
+});
+
+describe('while PostgreSQL takes too long', () => {
+  test('requests are answered within seconds, and nothing is stored', async () => {
+    const database = await createTestDatabase();
+    const config = readSchedulerConfig({
+      DATABASE_URL: database.url,
+      HYDRA_HTTP_PORT: '0',
+      HYDRA_LOG_LEVEL: 'silent',
+    });
+    const scheduler = new Scheduler(config, createLogger('scheduler', config.log));
+    await scheduler.start();
+    const submit = async () => {
+      const started = performance.now();
+      const response = await fetch(`${scheduler.url}/schedule`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ command: 'true' }),
+      });
+      const { detail } = (await response.json()) as { detail: string };
+      return { status: response.status, detail, ms: performance.now() - started };
+    };
+    const blocker = await database.pool.connect();
+    await blocker.query('BEGIN');
+    await blocker.query("SET LOCAL idle_in_transaction_session_timeout = '1min'");
+    await blocker.query('LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE');
+    const sent = submit();
+    await untilBlocked(database.pool);
+    const [first, waited] = await Promise.all([sent, submit()]);
+    expect(first).toMatchObject({ status: 503, detail: expect.stringContaining('57014') as string });
+    expect(first.detail).toContain('nothing was stored');
+    expect(waited).toMatchObject({ status: 503, detail: expect.stringContaining('does not keep up') as string });
+    expect([first.ms, waited.ms].map((ms) => ms < 15_000)).toEqual([true, true]);
+    await blocker.query('ROLLBACK');
+    blocker.release();
+    const { rows } = await database.pool.query('SELECT count(*)::int AS count FROM tasks');
+    expect(rows).toEqual([{ count: 0 }]);
+    await scheduler.stop();
+    await database.close();
+  });
+});
+
+describe('while PostgreSQL is read-only', () => {
+  test('nothing can be written, readiness says so, and the pool finds its way back', async () => {
+    const server = await startAppOnDatabase();
+    const { pool } = server.database;
+    const submit = () => server.app.inject({ method: 'POST', url: '/schedule', payload: { command: 'true' } });
+    try {
+      expect((await submit()).statusCode).toBe(201);
+      const { rows } = await pool.query<{ name: string }>('SELECT current_database() AS name');
+      const name = rows[0]!.name;
+      await pool.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+      await pool.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'app under test' AND datname = current_database()",
+      );
+      await expect
+        .poll(async () => (await server.app.inject({ url: '/readyz' })).json<{ detail?: string }>().detail, SOON)
+        .toBe('PostgreSQL is unavailable: read-only: a failover is under way (25006); try again');
+      expect(problemOf(await submit())).toMatchObject({
+        status: 503,
+        detail: 'PostgreSQL is unavailable: read-only: a failover is under way (25006); nothing was stored; try again',
+      });
+      expect((await server.app.inject({ url: '/schedule' })).statusCode).toBe(200);
+      await pool.query('SET default_transaction_read_only = off');
+      await pool.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+      // The connections that were made meanwhile are read-only to their end; readiness alone gets rid of them.
+      await Promise.all([1, 2, 3].map(() => server.app.inject({ url: '/schedule' })));
+      await expect.poll(async () => (await server.app.inject({ url: '/readyz' })).statusCode, SOON).toBe(200);
+      expect((await submit()).statusCode).toBe(201);
     } finally {
       await server.close();
     }

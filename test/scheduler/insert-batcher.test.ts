@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { InsertedTask } from '../../src/db/insert-tasks.ts';
 import type { NewTask } from '../../src/domain/task-input.ts';
 import { InsertBatcher } from '../../src/scheduler/insert-batcher.ts';
@@ -27,10 +27,19 @@ const insertedAs = ({ command }: NewTask) => ({ id: command ?? '', created: true
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const rowFault = Object.assign(new Error('violates a check'), { code: '23514' });
 
+/** Bounds that the batcher of the test under way has hit. */
+const hits: string[] = [];
+beforeEach(() => {
+  hits.length = 0;
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 describe('InsertBatcher', () => {
   test('sends the first task at once, and what comes meanwhile together, in order', async () => {
     const manual = new ManualStore();
-    const batcher = new InsertBatcher(manual.store);
+    const batcher = new InsertBatcher(manual.store, { onBound: (bound) => hits.push(bound) });
     const answers = ['a', 'b', 'c'].map((command) => batcher.submit(task(command)));
     expect(manual.commands()).toEqual([['a']]);
     expect(batcher.depth).toBe(2);
@@ -45,7 +54,7 @@ describe('InsertBatcher', () => {
 
   test('starts again after a pause, also from within an answer', async () => {
     const store = (tasks: readonly NewTask[]) => Promise.resolve(tasks.map(insertedAs));
-    const batcher = new InsertBatcher(store);
+    const batcher = new InsertBatcher(store, { onBound: (bound) => hits.push(bound) });
     const next = await batcher.submit(task('a')).then(() => batcher.submit(task('b')));
     expect(next.id).toBe('b');
     await turn();
@@ -54,7 +63,7 @@ describe('InsertBatcher', () => {
 
   test('sends no more than a thousand tasks, or a few megabytes, with one statement', async () => {
     const manual = new ManualStore();
-    const batcher = new InsertBatcher(manual.store);
+    const batcher = new InsertBatcher(manual.store, { onBound: (bound) => hits.push(bound) });
     const small = Array.from({ length: 1_501 }, () => batcher.submit(task('x')));
     manual.statements[0]?.end();
     await turn();
@@ -83,7 +92,7 @@ describe('InsertBatcher', () => {
     ];
     for (const kind of kinds) {
       const manual = new ManualStore();
-      const batcher = new InsertBatcher(manual.store);
+      const batcher = new InsertBatcher(manual.store, { onBound: (bound) => hits.push(bound) });
       const answers = Array.from({ length: 101 }, () => batcher.submit(newTask(kind)));
       for (let i = 0; i < 4; i++) {
         manual.statements[i]?.end();
@@ -93,7 +102,7 @@ describe('InsertBatcher', () => {
       await Promise.all(answers);
     }
     const manual = new ManualStore();
-    const batcher = new InsertBatcher(manual.store);
+    const batcher = new InsertBatcher(manual.store, { onBound: (bound) => hits.push(bound) });
     const sizes = [0, 10, 16 * 1024 * 1024, 16 * 1024 * 1024, 10, 10];
     const answers = sizes.map((size) => batcher.submit(newTask({ stdin: Buffer.alloc(size) })));
     for (let i = 0; i < 5; i++) {
@@ -112,7 +121,7 @@ describe('InsertBatcher', () => {
 
   test("lets a fault of one row be that row's alone", async () => {
     const manual = new ManualStore();
-    const batcher = new InsertBatcher(manual.store);
+    const batcher = new InsertBatcher(manual.store, { onBound: (bound) => hits.push(bound) });
     const answers = ['first', 'good', 'bad', 'fine'].map((command) => batcher.submit(task(command)));
     const settled = Promise.allSettled(answers);
     manual.statements[0]?.end();
@@ -128,7 +137,7 @@ describe('InsertBatcher', () => {
 
   test('tells everybody when PostgreSQL is away, and tries nothing twice', async () => {
     const manual = new ManualStore();
-    const batcher = new InsertBatcher(manual.store);
+    const batcher = new InsertBatcher(manual.store, { onBound: (bound) => hits.push(bound) });
     const answers = ['a', 'b', 'c'].map((command) => batcher.submit(task(command)));
     const settled = Promise.allSettled(answers);
     const away = Object.assign(new Error('away'), { code: '57P01' });
@@ -142,9 +151,10 @@ describe('InsertBatcher', () => {
 
   test('refuses what it has no room for', async () => {
     const manual = new ManualStore();
-    const batcher = new InsertBatcher(manual.store, 2);
+    const batcher = new InsertBatcher(manual.store, { onBound: (bound) => hits.push(bound), maxWaiting: 2 });
     const answers = ['a', 'b', 'c'].map((command) => batcher.submit(task(command)));
     await expect(batcher.submit(task('d'))).rejects.toMatchObject({ code: 'unavailable' });
+    expect(hits).toEqual(['insert_queue']);
     manual.statements[0]?.end();
     await turn();
     manual.statements[1]?.end();
@@ -153,7 +163,7 @@ describe('InsertBatcher', () => {
 
   test('refuses more bytes than may wait', async () => {
     const manual = new ManualStore();
-    const batcher = new InsertBatcher(manual.store);
+    const batcher = new InsertBatcher(manual.store, { onBound: (bound) => hits.push(bound) });
     const stdin = Buffer.alloc(16 * 1024 * 1024);
     // The first is under way, and does not wait.
     const answers = Array.from({ length: 9 }, () => batcher.submit(newTask({ stdin, command: '' })));
@@ -166,9 +176,31 @@ describe('InsertBatcher', () => {
     expect(batcher.depth).toBe(0);
   });
 
+  test('refuses what has waited for some seconds, and waits for what is under way', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const manual = new ManualStore();
+    const batcher = new InsertBatcher(manual.store, { onBound: (bound) => hits.push(bound) });
+    const sent = batcher.submit(task('sent'));
+    const late = batcher.submit(task('late'));
+    vi.advanceTimersByTime(4_000);
+    const fresh = batcher.submit(task('fresh'));
+    expect(hits).toEqual([]);
+    const refused = expect(late).rejects.toThrow('nothing was stored; try again');
+    vi.advanceTimersByTime(3_000);
+    await refused;
+    expect(hits).toEqual(['insert_wait']);
+    expect(batcher.depth).toBe(1);
+    manual.statements[0]?.end();
+    await turn();
+    manual.statements[1]?.end();
+    expect([await sent, await fresh]).toMatchObject([{ id: 'sent' }, { id: 'fresh' }]);
+    expect(manual.commands()).toEqual([['sent'], ['fresh']]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test('stops when all is answered', async () => {
     const manual = new ManualStore();
-    const batcher = new InsertBatcher(manual.store);
+    const batcher = new InsertBatcher(manual.store, { onBound: (bound) => hits.push(bound) });
     await batcher.stop();
     const answers = ['a', 'b'].map((command) => batcher.submit(task(command)));
     let stopped = false;

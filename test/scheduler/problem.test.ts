@@ -22,33 +22,38 @@ describe('toProblem', () => {
   });
 
   test.each([
-    ['a refused connection', coded('ECONNREFUSED')],
-    ['a connection for none of the addresses', new AggregateError([coded('ECONNREFUSED'), coded('ECONNREFUSED')])],
-    ['a lost connection', new Error('Connection terminated unexpectedly')],
-    ['a pool that is exhausted', new Error('timeout exceeded when trying to connect')],
-    ['a shutdown', coded('57P01')],
-    ['a start', coded('57P03')],
-    ['too many connections', coded('53300')],
-    ['a full disk', coded('53100')],
-    ['a read-only standby', coded('25006')],
-    ['a cancelled statement', coded('57014')],
-    ['a deadlock', coded('40P01')],
-  ])('makes %s "PostgreSQL is unavailable"', (_, error) => {
+    ['a refused connection', coded('ECONNREFUSED'), 'connection refused'],
+    [
+      'a connection for none of the addresses',
+      new AggregateError([coded('ECONNREFUSED'), coded('ECONNREFUSED')]),
+      'connection refused',
+    ],
+    ['a lost connection', new Error('Connection terminated unexpectedly'), 'the connection broke'],
+    ['a pool that is exhausted', new Error('timeout exceeded when trying to connect'), 'no connection became free'],
+    ['a shutdown', coded('57P01'), 'the server has ended the connection (57P01)'],
+    ['a start', coded('57P03'), 'the server is starting up or shutting down (57P03)'],
+    ['too many connections', coded('53300'), 'too many connections (53300)'],
+    ['a full disk', coded('53100'), 'its disk is full (53100)'],
+    ['a read-only standby', coded('25006'), 'read-only: a failover is under way (25006)'],
+    ['a cancelled statement', coded('57014'), 'the statement took too long (57014)'],
+    ['a deadlock', coded('40P01'), 'a deadlock (40P01)'],
+  ])('makes %s "PostgreSQL is unavailable", and says why', (_, error, why) => {
     expect(toProblem(error, 'req-1').problem).toMatchObject({
       status: 503,
-      detail: 'PostgreSQL is unavailable; try again',
+      detail: `PostgreSQL is unavailable: ${why}; try again`,
     });
   });
 
-  test.each(['42P01', '42703', '42704', '42883', '3D000', '28P01', '28000'])(
-    'makes %s "the database is not set up"',
-    (code) => {
-      expect(toProblem(coded(code), 'req-1').problem).toMatchObject({
-        status: 503,
-        detail: expect.stringContaining('hydra migrate') as string,
-      });
-    },
-  );
+  test.each([
+    ['42P01', 'a table is missing (42P01); run: hydra migrate'],
+    ['42501', 'a permission is missing (42501)'],
+    ['28P01', 'the password is wrong (28P01)'],
+    ['3D000', 'the database does not exist (3D000)'],
+  ])('makes %s "PostgreSQL cannot be used", and asks to be left alone for longer', (code, why) => {
+    const { headers, problem } = toProblem(coded(code, 'secret'), 'req-1');
+    expect(problem).toMatchObject({ status: 503, detail: `PostgreSQL cannot be used: ${why}` });
+    expect(headers).toEqual({ 'retry-after': '30' });
+  });
 
   test('passes on what HTTP alone knows', () => {
     const fault = new HttpFault(405, 'method_not_allowed', 'no', [], { allow: 'GET' });

@@ -53,11 +53,7 @@ export class TestCluster {
 
   async start(): Promise<void> {
     const { coordinators = 1, workers = 2 } = this.#options;
-    const [scheduler] = await Promise.all([
-      this.#launch('scheduler', { HYDRA_HTTP_PORT: '0', DATABASE_URL: this.#options.database.url }),
-      ...repeat(coordinators, () => this.startCoordinator()),
-    ]);
-    this.#scheduler = scheduler;
+    await Promise.all([this.startScheduler(), ...repeat(coordinators, () => this.startCoordinator())]);
     await Promise.all(repeat(workers, () => this.startWorker()));
   }
 
@@ -69,6 +65,13 @@ export class TestCluster {
   /** Such as http://127.0.0.1:41234. */
   get schedulerUrl(): string {
     return this.scheduler.details.url ?? '';
+  }
+
+  /** Starts one, which is {@link scheduler} from then on. With `HYDRA_HTTP_PORT` it takes the place of one that is gone. */
+  async startScheduler(env: Environment = {}): Promise<Handle> {
+    const { url } = this.#options.database;
+    this.#scheduler = await this.#launch('scheduler', { HYDRA_HTTP_PORT: '0', DATABASE_URL: url, ...env });
+    return this.#scheduler;
   }
 
   /** Starts one more. With `HYDRA_GRPC_PORT` it takes the place of one that is gone. */

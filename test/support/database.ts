@@ -32,7 +32,13 @@ export async function createTestDatabase(options: { readonly migrated?: boolean 
   await onServer(serverUrl, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  const pool = createPool({ url: url.href, size: 10, applicationName: OWN_NAME, onIdleError: () => undefined });
+  const pool = createPool({
+    url: url.href,
+    size: 10,
+    applicationName: OWN_NAME,
+    onIdleError: () => undefined,
+    onOperatorFault: () => undefined,
+  });
   let closed: Promise<void> | undefined;
   const leaked = () => onServer(serverUrl, (client) => waitUntilLeft(client, name));
   const close = async () => {

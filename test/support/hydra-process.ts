@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ReadyMessage } from '../../src/runtime/process.ts';
 
@@ -16,6 +17,8 @@ export interface HydraProcessOptions {
   readonly alone?: boolean;
   /** In a process group of its own, as a shell does it for Ctrl-C. */
   readonly ownGroup?: boolean;
+  /** A file that it appends what it writes to; `output` is empty then. */
+  readonly logFile?: string;
 }
 
 /** Most characters of output that are kept of a process. */
@@ -41,11 +44,13 @@ export class HydraProcess {
     options: HydraProcessOptions = {},
   ) {
     this.name = name;
+    const log = options.logFile === undefined ? 'pipe' : openSync(options.logFile, 'a');
     this.#child = spawn(process.execPath, [MAIN, ...args], {
       env: { ...ownEnvironment(), ...env },
-      stdio: ['ignore', 'pipe', 'pipe', ...(options.alone === true ? [] : (['ipc'] as const))],
+      stdio: ['ignore', log, log, ...(options.alone === true ? [] : (['ipc'] as const))],
       detached: options.ownGroup === true,
     });
+    if (log !== 'pipe') closeSync(log);
     if (this.#child.pid === undefined) throw new Error(`cannot start ${process.execPath}`);
     this.pid = this.#child.pid;
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

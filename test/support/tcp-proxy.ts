@@ -9,6 +9,8 @@ export class TcpProxy {
   /** The same; `true` holds the answer back until it is let go. */
   #holdAnswerTo: ((sent: string) => boolean) | null = null;
   #held: Socket | null = null;
+  /** The same; `true` holds back what was sent, before PostgreSQL gets it. */
+  #holdBack: ((sent: string, letGo: () => void) => boolean) | null = null;
   #watcher: ((sent: string) => void) | null = null;
 
   constructor(private readonly target: URL) {
@@ -37,6 +39,17 @@ export class TcpProxy {
   /** PostgreSQL gets the first thing sent that `matches`; its answer waits for {@link letGo}. */
   holdAnswerTo(matches: (sent: string) => boolean): void {
     this.#holdAnswerTo = matches;
+  }
+
+  /** The first thing sent that `matches` does not reach PostgreSQL. Once it is held: what lets it go. */
+  holdBack(matches: (sent: string) => boolean): Promise<() => void> {
+    return new Promise((resolve) => {
+      this.#holdBack = (sent, letGo) => {
+        if (!matches(sent)) return false;
+        resolve(letGo);
+        return true;
+      };
+    });
   }
 
   /** Shows all that clients send. */
@@ -72,6 +85,15 @@ export class TcpProxy {
       if (this.#holdAnswerTo?.(chunk.toString('latin1')) === true) {
         this.#holdAnswerTo = null;
         this.#held = server.pause();
+      }
+      const letGo = () => {
+        server.write(chunk);
+        client.resume();
+      };
+      if (this.#holdBack?.(chunk.toString('latin1'), letGo) === true) {
+        this.#holdBack = null;
+        client.pause();
+        return;
       }
       server.write(chunk);
     });

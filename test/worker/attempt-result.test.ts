@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { resultOf, resultOfUnstarted, STOP_CAUSES, type StopCause } from '../../src/worker/attempt-result.ts';
+import {
+  resultOf,
+  resultOfUnstarted,
+  spawnError,
+  STOP_CAUSES,
+  type StopCause,
+} from '../../src/worker/attempt-result.ts';
 
 const EXITED = { exitCode: 3, signal: null };
 const KILLED = { exitCode: null, signal: 'SIGKILL' };
@@ -35,6 +41,18 @@ describe('stopped', () => {
     });
   });
 
+  test('what was killed since the lease had ended is lost, and what had ended by itself before has ended so', () => {
+    const cause: StopCause = { kind: 'fenced' };
+    const lost = { reason: 'worker_lost', error: 'its worker could not renew its lease' };
+    expect(resultOf({ ...BASE, exit: KILLED, cause })).toEqual({ ...KILLED, ...lost });
+    expect(resultOf({ ...BASE, cause })).toEqual({ ...EXITED, reason: 'exited', error: null });
+    expect(resultOf({ ...BASE, exit: { exitCode: null, signal: null }, cause, survivors: 1 })).toMatchObject({
+      reason: 'worker_lost',
+      error: `${lost.error}; 1 process could not be killed`,
+    });
+    expect(resultOfUnstarted(cause, 'SIGTERM')).toEqual({ ...lost, exitCode: null, signal: null });
+  });
+
   test('what wrote too much has not exited, whatever its exit code', () => {
     const cause: StopCause = { kind: 'output_limit', limitBytes: 100 };
     expect(resultOf({ ...BASE, cause, exit: { exitCode: 0, signal: null }, stopSignal: 'SIGINT' })).toEqual({
@@ -60,6 +78,10 @@ describe('stopped', () => {
   });
 });
 
+test('an error that quotes something long is cut', () => {
+  expect(spawnError('x'.repeat(200_000)).error).toHaveLength(4_096);
+});
+
 test('processes that could not be killed are told of', () => {
   expect(resultOf({ ...BASE, survivors: 1 }).error).toBe('1 process could not be killed');
   expect(resultOf({ ...BASE, survivors: 2, cause: { kind: 'timed_out', error: 'too long' } }).error).toBe(
@@ -82,7 +104,7 @@ test('there is never both an exit code and a signal, and success only for what e
     fc.property(exit, cause, fc.nat(3), (ended, stopped, survivors) => {
       const result = resultOf({ exit: ended, cause: stopped, stopSignal: 'SIGTERM', survivors });
       expect(result.exitCode === null || result.signal === null).toBe(true);
-      if (stopped !== null) expect(result.reason).not.toBe('exited');
+      if (stopped !== null && stopped.kind !== 'fenced') expect(result.reason).not.toBe('exited');
     }),
   );
 });

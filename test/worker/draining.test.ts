@@ -15,7 +15,10 @@ describe('draining', () => {
     let stopped = false;
     const stop = worker.stop().then(() => (stopped = true));
     await session.heard('draining');
-    expect(worker.readiness()).toEqual({ ready: false, checks: { coordinator: 'ok', slots: 'draining' } });
+    expect(worker.readiness()).toEqual({
+      ready: false,
+      checks: { coordinator: 'ok', postgresql: 'ok', slots: 'draining' },
+    });
     gate.pass();
     expect((await session.finished(attempt.ref)).result.exitCode).toBe(9);
     expect(session.said.some(({ kind }) => kind === 'goodbye')).toBe(false);
@@ -99,7 +102,7 @@ describe('draining', () => {
     coordinator.stop();
     await worker.stop();
     await processesGone(markOf(running.ref));
-    expect(logged.at(-1)).toMatchObject({ results: 1, msg: 'leaves with results that no coordinator acknowledged' });
+    expect(logged.at(-1)).toMatchObject({ results: 2, msg: 'leaves with results that no coordinator acknowledged' });
   });
 
   test('without a connection and with nothing to deliver it leaves at once', async () => {

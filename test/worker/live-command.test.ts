@@ -15,7 +15,7 @@ class Helpless extends Guardian {
 
   override end(_key: string, options: { readonly spareBackground: boolean }) {
     this.ended.push(options.spareBackground);
-    return Promise.resolve({ usage: { cpuMs: 1, peakMemoryBytes: 2 }, survivors: 1 });
+    return Promise.resolve({ usage: { cpuMs: 1, peakMemoryBytes: 2 }, survivors: 1, fenced: false });
   }
 }
 

@@ -40,16 +40,33 @@ describe('registering', () => {
     const { worker, started } = startWorker([coordinator]);
     const session = await coordinator.session();
     await session.heard('register');
-    expect(worker.readiness().ready).toBe(false);
+    expect(worker.readiness()).toMatchObject({
+      ready: false,
+      checks: { coordinator: 'not registered with any (registering)' },
+    });
     await session.accept();
     await started;
-    expect(worker.readiness()).toEqual({ ready: true, checks: { coordinator: 'ok', slots: 'ok' } });
+    expect(worker.readiness()).toEqual({ ready: true, checks: { coordinator: 'ok', postgresql: 'ok', slots: 'ok' } });
+  });
+
+  test('says which coordinator does not serve it, and why, once and not at each try', async () => {
+    const [dead, cutOff] = [await deadAddress(), await ScriptedCoordinator.start()];
+    cutOff.standing = { kind: 'holds_off', holdsOffMs: 15_000 };
+    const { worker, logged } = startWorker([{ address: dead }, cutOff]);
+    await cutOff.asked(5);
+    const why = [`${dead} refuses connections`, `${cutOff.address} cannot reach PostgreSQL`].sort().join(', ');
+    expect(worker.readiness().checks.coordinator).toMatch(/^not registered with any \((waiting|surveying)\): /);
+    expect(worker.readiness().checks.coordinator).toContain(why);
+    const warnings = logged.filter(({ level }) => level >= WARN).map(({ msg }) => msg);
+    expect(warnings).toEqual([`no coordinator serves this worker: ${why}`]);
+    cutOff.stop();
+    await expect.poll(() => logged.filter(({ level }) => level >= WARN).length).toBe(2);
   });
 
   test('waits for a coordinator that comes later', async () => {
     const address = await deadAddress();
     const { started, logged } = startWorker([{ address }]);
-    await expect.poll(() => logged.filter(({ level }) => level === WARN).length).toBeGreaterThan(1);
+    await expect.poll(() => logged.some(({ level }) => level === WARN)).toBe(true);
     const [host, port] = address.split(':');
     const coordinator = await ScriptedCoordinator.start(host, Number(port));
     await (await coordinator.session()).accept();
@@ -89,6 +106,37 @@ describe('registering', () => {
     expect(errors).toEqual([expect.stringContaining(`another live process uses the worker id ${workerId}`)]);
   });
 
+  test('goes to another address when one accepts it as little as it answers', async () => {
+    const [deaf, other] = [await ScriptedCoordinator.start(), await ScriptedCoordinator.start()];
+    other.standing = { kind: 'holds_off', holdsOffMs: 15_000 };
+    const { started } = startWorker([deaf, other]);
+    const first = await deaf.session();
+    await first.heard('register');
+    other.standing = { kind: 'renewing', sessions: 1_000_000 };
+    first.refuse(status.INTERNAL);
+    await (await other.session()).accept();
+    await started;
+    expect(deaf.sessionCount).toBe(1);
+  });
+
+  test('finds each coordinator behind a name', async () => {
+    const first = await ScriptedCoordinator.start('127.0.0.1');
+    const second = await ScriptedCoordinator.start('127.0.0.2', first.port);
+    first.standing = { kind: 'holds_off', holdsOffMs: 15_000 };
+    const lookup = () => Promise.resolve(['127.0.0.1', '127.0.0.2']);
+    const { started } = startWorker([{ address: `coordinators.example:${first.port}` }], {}, lookup);
+    await (await second.session()).accept();
+    await started;
+    expect(first.sessionCount).toBe(0);
+  });
+
+  test('reaches what localhost leads to', async () => {
+    const coordinator = await ScriptedCoordinator.start('localhost');
+    const { started } = startWorker([coordinator]);
+    await (await coordinator.session()).accept();
+    await started;
+  });
+
   test.runIf(hasIPv6)('reaches an IPv6 address in brackets', async () => {
     const coordinator = await ScriptedCoordinator.start('[::1]');
     const { started } = startWorker([coordinator]);
@@ -124,6 +172,7 @@ describe('heartbeats', () => {
       await ScriptedCoordinator.start(),
       await ScriptedCoordinator.start(),
     ];
+    hanging.standing = third.standing = { kind: 'hangs' };
     const { worker } = startWorker([first, hanging, third]);
     const session = await first.session();
     session.answers = 'silent';
@@ -132,7 +181,10 @@ describe('heartbeats', () => {
     const attempt = attemptOf(gate.wait);
     session.dispatch(attempt);
     await session.started(attempt.ref);
-    // The second takes the registration and says nothing.
+    hanging.standing = { kind: 'renewing', sessions: 0 };
+    // It takes the registration and says nothing.
+    await (await hanging.session()).heard('register');
+    third.standing = { kind: 'renewing', sessions: 0 };
     const next = await third.session();
     expect((await next.accept()).inHand.map(({ ref }) => ref)).toEqual([attempt.ref]);
     expect(hanging.sessionCount).toBe(1);

@@ -19,21 +19,33 @@ function endedOf(ref: AttemptRef, bytes = 0): EndedAttempt {
 }
 
 /** An outbox with a session that takes each report when the test says so. */
-function outboxWith(options: { maxResults?: number; takes?: 'at_once' | 'when_told' } = {}) {
+function outboxWith(options: { maxResults?: number; window?: number; takes?: 'at_once' | 'when_told' } = {}) {
   const clock = { ms: 1_000 };
-  const outbox = new ReportOutbox(options.maxResults ?? 10_000, () => clock.ms);
+  const hits = { full: 0 };
+  const outbox = new ReportOutbox({
+    maxResults: options.maxResults ?? 10_000,
+    now: () => clock.ms,
+    onFull: () => (hits.full += 1),
+  });
   const sent: Report[] = [];
   const untaken: (() => void)[] = [];
-  const open = () =>
+  const open = (window = options.window ?? 0) =>
     outbox.open((report, done) => {
       sent.push(report);
       if (options.takes === 'when_told') untaken.push(done);
       else setImmediate(done);
-    });
+    }, window);
   open();
   onTestFinished(() => outbox.close());
   const finished = () => sent.flatMap((report) => report.finished.map(({ ref }) => ref));
-  return { outbox, clock, sent, untaken, open, finished };
+  return { outbox, clock, hits, sent, untaken, open, finished };
+}
+
+/** Has so many attempts end, and returns them. */
+function endAll(outbox: ReportOutbox, count: number, bytes = 0): AttemptRef[] {
+  const refs = Array.from({ length: count }, refOf);
+  for (const ref of refs) outbox.ended(endedOf(ref, bytes));
+  return refs;
 }
 
 /** Long enough for everything that is due at once to have happened. */
@@ -102,25 +114,41 @@ describe('bounds', () => {
     ]);
   });
 
-  test('a frame has at most 1 MiB of output, but for a result that alone has more', async () => {
+  test('a frame has at most 256 KiB, but for a result that alone has more', async () => {
     const { outbox, sent } = outboxWith();
     const kib = 1024;
-    for (const size of [600 * kib, 424 * kib, 1, 2048 * kib, 1]) outbox.ended(endedOf(refOf(), size));
+    // Each piece has one segment, which takes up to 3 bytes.
+    for (const size of [150 * kib, 106 * kib - 6, 1, 512 * kib, 1]) outbox.ended(endedOf(refOf(), size));
     await turns();
     expect(sent.map(({ finished }) => finished.map(({ output }) => output[0]?.data.length))).toEqual([
-      [600 * kib, 424 * kib],
+      [150 * kib, 106 * kib - 6],
       [1],
-      [2048 * kib],
+      [512 * kib],
       [1],
     ]);
   });
 
-  test('no more results than the window are sent until some are acknowledged; starts still are', async () => {
-    const { outbox, sent, finished } = outboxWith({ maxResults: 3 });
-    const refs = Array.from({ length: 8 }, refOf);
-    for (const ref of refs) outbox.ended(endedOf(ref));
+  test('what is not output counts, too: the lengths of segments, and a long error', async () => {
+    const { outbox, sent } = outboxWith();
+    const data = Buffer.alloc(50_000);
+    const segments = Array.from(data, (_, i) => (i % 2 === 0 ? 1 : -1));
+    const piece = { start: 0, data, segments, stdoutEnd: 25_000, stderrEnd: 25_000, replacesFrom: null };
+    const error = { ...endedOf(refOf()).result, error: 'x'.repeat(70_000) };
+    for (const ended of [{ output: [piece] }, { result: error }, {}]) outbox.ended({ ...endedOf(refOf()), ...ended });
+    await turns();
+    expect(sent.map(({ finished }) => finished.length)).toEqual([1, 2]);
+  });
+
+  test.each([
+    ['its own', { maxResults: 3 }],
+    ['its own where the coordinator allows more', { maxResults: 3, window: 1_000 }],
+    ["the coordinator's where that is smaller", { maxResults: 500, window: 3 }],
+  ])('no more results than the window are sent until some are acknowledged; starts still are: %s', async (_, with_) => {
+    const { hits, outbox, sent, finished } = outboxWith(with_);
+    const refs = endAll(outbox, 8);
     await turns();
     expect(finished()).toEqual(refs.slice(0, 3));
+    expect(hits.full).toBe(1);
     const running = refOf();
     outbox.started(running, 0);
     await expect.poll(() => sent.flatMap((report) => report.started)).toHaveLength(1);
@@ -128,21 +156,56 @@ describe('bounds', () => {
     await turns();
     expect(finished()).toEqual(refs.slice(0, 5));
     expect(outbox.unacknowledged).toBe(6);
+    expect(hits.full).toBe(2); // again, since one more was let through meanwhile
     outbox.forget(refs.slice(2, 5));
     await turns();
     expect(finished()).toEqual(refs);
+    expect(hits.full).toBe(2);
   });
 
-  test('nor more than 64 MiB of output', async () => {
-    const { outbox, finished } = outboxWith();
-    const refs = Array.from({ length: 70 }, refOf);
-    for (const ref of refs) outbox.ended(endedOf(ref, 1024 * 1024));
-    await expect.poll(() => finished().length).toBe(64);
+  test('nor more than 8 MiB, however many results that is', async () => {
+    const { hits, outbox, finished } = outboxWith();
+    const refs = endAll(outbox, 140, 64 * 1024 - 3);
+    await expect.poll(() => finished().length).toBe(128);
     await turns();
-    expect(finished()).toHaveLength(64);
+    expect(finished()).toHaveLength(128);
+    expect(hits.full).toBe(1);
     outbox.forget(refs.slice(0, 3));
     await turns();
-    expect(finished()).toHaveLength(67);
+    expect(finished()).toHaveLength(131);
+  });
+
+  test('a window that grows lets more through at once; one that shrinks counts for what is sent next', async () => {
+    const { outbox, finished } = outboxWith({ window: 4 });
+    const refs = endAll(outbox, 10);
+    await turns();
+    expect(finished()).toHaveLength(4);
+    outbox.resize(6);
+    await turns();
+    expect(finished()).toHaveLength(6);
+    outbox.resize(2);
+    outbox.forget(refs.slice(0, 4));
+    await turns();
+    expect(finished()).toHaveLength(6);
+    outbox.forget(refs.slice(4, 5));
+    await turns();
+    expect(finished()).toHaveLength(7);
+    outbox.resize(1); // one may always be on its way
+    outbox.forget(refs.slice(5, 7));
+    await turns();
+    expect(finished()).toHaveLength(8);
+  });
+
+  test('the window of one session is not that of the next', async () => {
+    const { outbox, sent, open, finished } = outboxWith({ maxResults: 5, window: 2 });
+    const refs = endAll(outbox, 9);
+    await turns();
+    expect(finished()).toEqual(refs.slice(0, 2));
+    outbox.close();
+    sent.length = 0;
+    open(0);
+    await turns();
+    expect(finished()).toEqual(refs.slice(0, 5));
   });
 });
 
@@ -162,6 +225,22 @@ describe('sessions', () => {
     open();
     await turns();
     expect(finished()).toEqual(refs.slice(1));
+  });
+
+  test('a registration names every result but those that are handed back unstarted', async () => {
+    const { outbox, finished } = outboxWith();
+    const lost = { reason: 'worker_lost', exitCode: null, signal: null, error: 'why' } as const;
+    const rejected = { ...lost, reason: 'rejected' } as const;
+    const [named, unnamed] = [[refOf(), refOf()] as const, refOf()];
+    outbox.ended({ ...endedOf(named[0]), result: lost });
+    outbox.ended({ ...endedOf(unnamed), startedAtMs: null, result: lost });
+    outbox.ended({ ...endedOf(named[1]), startedAtMs: null, result: rejected });
+    expect(outbox.inHand(300)).toEqual([
+      { ref: named[0], startedAgeUs: 200_000 },
+      { ref: named[1], startedAgeUs: 0 },
+    ]);
+    await turns();
+    expect(finished()).toEqual([named[0], unnamed, named[1]]); // reported they are all
   });
 
   test('a frame of a lost session holds nothing up', async () => {

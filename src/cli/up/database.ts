@@ -1,14 +1,18 @@
 import type { Logger } from '../../runtime/logger.ts';
 import { EmbeddedPostgres } from '../embedded-postgres.ts';
 
-const RESTART_MS = 1_000;
+/** How long to wait before it is started again; doubles from the first to the second while it does not start. */
+const RESTART_MS = { first: 1_000, most: 10_000 };
 
 /** The embedded PostgreSQL of a cluster: restarted, where it was, when it dies. */
 export class SupervisedPostgres {
   readonly #folder: string;
   readonly #logger: Logger;
   #current: EmbeddedPostgres;
+  /** The other processes know it. */
+  #port: number | undefined;
   #restart: NodeJS.Timeout | undefined;
+  #restartMs = RESTART_MS.first;
   #stopping = false;
 
   constructor(folder: string, logger: Logger) {
@@ -26,8 +30,9 @@ export class SupervisedPostgres {
     return this.#current.folder;
   }
 
-  start(): Promise<void> {
-    return this.#current.start();
+  async start(): Promise<void> {
+    await this.#current.start();
+    this.#port = Number(new URL(this.#current.url).port);
   }
 
   async stop(): Promise<void> {
@@ -42,10 +47,10 @@ export class SupervisedPostgres {
     await this.#current.kill();
   }
 
-  #build(port?: number): EmbeddedPostgres {
+  #build(): EmbeddedPostgres {
     return new EmbeddedPostgres({
       folder: this.#folder,
-      ...(port === undefined ? {} : { port }),
+      ...(this.#port === undefined ? {} : { port: this.#port }),
       onNotice: (text) => this.#logger.warn(text),
       onExit: (how) => this.#onExit(how),
     });
@@ -54,16 +59,17 @@ export class SupervisedPostgres {
   #onExit(how: string): void {
     if (this.#stopping) return;
     this.#logger.error(`PostgreSQL ${how} unexpectedly; starting it again`);
-    this.#restart = setTimeout(() => void this.#startAgain(), RESTART_MS);
+    this.#restart = setTimeout(() => void this.#startAgain(), this.#restartMs);
+    this.#restartMs = Math.min(RESTART_MS.most, 2 * this.#restartMs);
   }
 
-  /** On the same port, which the other processes know. */
   async #startAgain(): Promise<void> {
-    await this.#current.stop();
-    if (this.#stopping) return;
-    this.#current = this.#build(Number(new URL(this.#current.url).port));
     try {
+      await this.#current.stop();
+      if (this.#stopping) return;
+      this.#current = this.#build();
       await this.#current.start();
+      this.#restartMs = RESTART_MS.first;
       this.#logger.info('PostgreSQL runs again');
     } catch (error) {
       this.#onExit(`did not start (${(error as Error).message})`);

@@ -20,10 +20,13 @@ import type { Limits as _hydra_v1_Limits, Limits__Output as _hydra_v1_Limits__Ou
 import type { OutputAck as _hydra_v1_OutputAck, OutputAck__Output as _hydra_v1_OutputAck__Output } from './hydra/v1/OutputAck.ts';
 import type { OutputChunk as _hydra_v1_OutputChunk, OutputChunk__Output as _hydra_v1_OutputChunk__Output } from './hydra/v1/OutputChunk.ts';
 import type { OutputFrame as _hydra_v1_OutputFrame, OutputFrame__Output as _hydra_v1_OutputFrame__Output } from './hydra/v1/OutputFrame.ts';
+import type { Rebalance as _hydra_v1_Rebalance, Rebalance__Output as _hydra_v1_Rebalance__Output } from './hydra/v1/Rebalance.ts';
 import type { Register as _hydra_v1_Register, Register__Output as _hydra_v1_Register__Output } from './hydra/v1/Register.ts';
 import type { Registered as _hydra_v1_Registered, Registered__Output as _hydra_v1_Registered__Output } from './hydra/v1/Registered.ts';
 import type { Report as _hydra_v1_Report, Report__Output as _hydra_v1_Report__Output } from './hydra/v1/Report.ts';
 import type { RunOptions as _hydra_v1_RunOptions, RunOptions__Output as _hydra_v1_RunOptions__Output } from './hydra/v1/RunOptions.ts';
+import type { StandingReply as _hydra_v1_StandingReply, StandingReply__Output as _hydra_v1_StandingReply__Output } from './hydra/v1/StandingReply.ts';
+import type { StandingRequest as _hydra_v1_StandingRequest, StandingRequest__Output as _hydra_v1_StandingRequest__Output } from './hydra/v1/StandingRequest.ts';
 import type { Started as _hydra_v1_Started, Started__Output as _hydra_v1_Started__Output } from './hydra/v1/Started.ts';
 import type { StdinPiece as _hydra_v1_StdinPiece, StdinPiece__Output as _hydra_v1_StdinPiece__Output } from './hydra/v1/StdinPiece.ts';
 import type { StdinRequest as _hydra_v1_StdinRequest, StdinRequest__Output as _hydra_v1_StdinRequest__Output } from './hydra/v1/StdinRequest.ts';
@@ -67,10 +70,13 @@ export interface ProtoGrpcType {
       OutputChunk: MessageTypeDefinition<_hydra_v1_OutputChunk, _hydra_v1_OutputChunk__Output>
       OutputFrame: MessageTypeDefinition<_hydra_v1_OutputFrame, _hydra_v1_OutputFrame__Output>
       Reason: EnumTypeDefinition
+      Rebalance: MessageTypeDefinition<_hydra_v1_Rebalance, _hydra_v1_Rebalance__Output>
       Register: MessageTypeDefinition<_hydra_v1_Register, _hydra_v1_Register__Output>
       Registered: MessageTypeDefinition<_hydra_v1_Registered, _hydra_v1_Registered__Output>
       Report: MessageTypeDefinition<_hydra_v1_Report, _hydra_v1_Report__Output>
       RunOptions: MessageTypeDefinition<_hydra_v1_RunOptions, _hydra_v1_RunOptions__Output>
+      StandingReply: MessageTypeDefinition<_hydra_v1_StandingReply, _hydra_v1_StandingReply__Output>
+      StandingRequest: MessageTypeDefinition<_hydra_v1_StandingRequest, _hydra_v1_StandingRequest__Output>
       Started: MessageTypeDefinition<_hydra_v1_Started, _hydra_v1_Started__Output>
       StdinPiece: MessageTypeDefinition<_hydra_v1_StdinPiece, _hydra_v1_StdinPiece__Output>
       StdinRequest: MessageTypeDefinition<_hydra_v1_StdinRequest, _hydra_v1_StdinRequest__Output>

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isTransient } from '../../db/unavailable.ts';
+import { isUnavailable } from '../../db/unavailable.ts';
 import type { OutputProgress } from '../../db/watch-outputs.ts';
 import type { OutputPiece } from '../../domain/output.ts';
 import { isEnd } from '../../domain/task-state.ts';
@@ -107,7 +107,7 @@ async function readPage({ signal, taskId, watch }: FollowOptions, cursor: Output
     try {
       return await watch.read({ taskId, attempt: cursor.attempt }, positionOf(cursor));
     } catch (error) {
-      if (!isTransient(error)) throw error;
+      if (!isUnavailable(error)) throw error;
       await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
   }

@@ -9,6 +9,7 @@ import { parseRange, type ByteRange } from './byte-range.ts';
 import { partialAtEnd, partialAtStart } from './partial-character.ts';
 import { readParts } from './read-parts.ts';
 import { bytesOf, sliceView, viewOf, type OutputChoice, type StreamPart, type StreamView } from './stream-view.ts';
+import { watchReader, type Exchange } from './watch-reader.ts';
 
 export interface BytesQuery {
   readonly stream: OutputChoice;
@@ -22,7 +23,7 @@ export async function sendOutputBytes(
   taskId: string,
   output: StoredOutput,
   { stream, tail }: BytesQuery,
-  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  { onSlow, reply, request }: Exchange,
 ): Promise<FastifyReply> {
   const { attempt, complete, spans } = output;
   const view = viewOf(spans, stream);
@@ -47,7 +48,11 @@ export async function sendOutputBytes(
       'x-hydra-dropped-bytes': view.totalBytes - size,
       'x-hydra-truncated': String(view.totalBytes > size),
     })
-    .send(request.method === 'HEAD' ? Readable.from([]) : Readable.from(rejoin(head, chunks), { objectMode: false }));
+    .send(
+      request.method === 'HEAD'
+        ? Readable.from([])
+        : Readable.from(watchReader(rejoin(head, chunks), onSlow), { objectMode: false }),
+    );
 }
 
 /** `null`: all of it. With a condition on a validator, which no answer here has, ranges do not hold (RFC 9110, 13.1.5). */

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { AttemptKey } from '../../db/attempt-key.ts';
 import type { Queryable } from '../../db/pool.ts';
 import { readOutputPieces } from '../../db/read-output-pieces.ts';
-import { isTransient } from '../../db/unavailable.ts';
+import { isUnavailable } from '../../db/unavailable.ts';
 import { watchOutputs, type OutputProgress, type OutputTopic } from '../../db/watch-outputs.ts';
 import type { OutputPiece } from '../../domain/output.ts';
 
@@ -98,7 +98,7 @@ export class OutputWatch {
       try {
         await this.#look();
       } catch (error) {
-        if (isTransient(error)) this.logger.warn({ err: error }, 'cannot look for new output; trying again');
+        if (isUnavailable(error)) this.logger.warn({ err: error }, 'cannot look for new output; trying again');
         else this.logger.error({ err: error }, 'looking for new output fails');
       }
       await this.#pause();

@@ -9,6 +9,7 @@ import { cursorInPiece, decodeEventId, type OutputCursor } from './output-cursor
 import type { OutputWatch } from './output-watch.ts';
 import { readParts } from './read-parts.ts';
 import { sliceView, viewOf, type OutputChoice } from './stream-view.ts';
+import { watchReader, type Exchange } from './watch-reader.ts';
 
 /** Comments are sent in a silence this long, so that nobody in between takes the connection for a dead one. */
 const QUIET_MS = 15_000;
@@ -37,7 +38,7 @@ export async function sendFollowed(
   watch: OutputWatch,
   query: FollowQuery,
   output: StoredOutput,
-  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  { onSlow, reply, request }: Exchange,
 ): Promise<FastifyReply> {
   const isEvents = request.headers.accept?.includes('text/event-stream') === true;
   const beginning = resumed(request, query, output) ?? (await begun(db, query, output));
@@ -66,7 +67,11 @@ export async function sendFollowed(
       .headers({ 'cache-control': 'no-store', 'x-accel-buffering': 'no', 'x-content-type-options': 'nosniff' })
       // An answer that ends when the scheduler stops must not leave a connection open.
       .headers(isEvents ? { connection: 'close' } : {})
-      .send(request.method === 'HEAD' ? Readable.from([]) : Readable.from(body(), { objectMode: false }))
+      .send(
+        request.method === 'HEAD'
+          ? Readable.from([])
+          : Readable.from(watchReader(body(), onSlow), { objectMode: false }),
+      )
   );
 }
 

@@ -1,5 +1,4 @@
 import { Type } from 'typebox';
-import { HydraError } from '../../domain/errors.ts';
 import { problems } from '../schemas/problem.ts';
 import type { App, Services } from '../services.ts';
 import { within } from '../within.ts';
@@ -10,7 +9,7 @@ const READY_TIMEOUT_MS = 1_500;
 const Status = (description: string) => Type.Object({ status: Type.String() }, { description });
 
 /** `GET /healthz` and `GET /readyz` */
-export function addHealthRoutes(app: App, { schemaStatus }: Services): void {
+export function addHealthRoutes(app: App, { ready }: Services): void {
   const health = {
     summary: 'Is the process alive?',
     description: 'Answers whether or not PostgreSQL does.',
@@ -20,18 +19,16 @@ export function addHealthRoutes(app: App, { schemaStatus }: Services): void {
   };
   app.get('/healthz', { schema: health }, () => ({ status: 'alive' }));
 
-  const ready = {
+  const readiness = {
     summary: 'Can it serve requests?',
-    description: 'Ready when PostgreSQL answers and its schema is that of this version or a newer one.',
+    description:
+      'Ready when PostgreSQL answers, can be written to, and its schema is that of this version or a newer one.',
     tags: ['operation'],
     operationId: 'getReadiness',
     response: { 200: Status('It can.'), ...problems(503) },
   };
-  app.get('/readyz', { schema: ready }, async () => {
-    const { current, missing } = await within(READY_TIMEOUT_MS, schemaStatus(), 'asking PostgreSQL for its schema');
-    if (!current) {
-      throw new HydraError('unavailable', `the schema lacks ${missing.join(', ')}; run: hydra migrate`);
-    }
+  app.get('/readyz', { schema: readiness }, async () => {
+    await within(READY_TIMEOUT_MS, ready(), 'PostgreSQL does not answer: looking at the schema');
     return { status: 'ready' };
   });
 }

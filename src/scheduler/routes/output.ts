@@ -4,7 +4,7 @@ import { sendOutputBytes } from '../output/output-bytes.ts';
 import { toOutputJson } from '../output/output-json.ts';
 import { OutputWatch } from '../output/output-watch.ts';
 import { sendFollowed } from '../output/send-followed.ts';
-import { OUTPUT_CHOICES } from '../output/stream-view.ts';
+import { OUTPUT_CHOICES, viewOf } from '../output/stream-view.ts';
 import { Nullable, Words } from '../schemas/nullable.ts';
 import { problems } from '../schemas/problem.ts';
 import { TaskId, TaskParams } from '../schemas/task.ts';
@@ -66,7 +66,7 @@ error}\`, after which the answer ends. Each has an \`id\` to go on from with \`L
 nothing is repeated, and nothing left out but what was dropped meanwhile. After \`end\` the answer to that is 204.`;
 
 /** `GET /schedule/:task_id/output` */
-export function addOutputRoute(app: App, { db }: Services): void {
+export function addOutputRoute(app: App, { answers, db, limits, onBound }: Services): void {
   const watch = new OutputWatch(db, app.log);
   app.addHook('preClose', () => watch.stop());
   const schema = {
@@ -133,12 +133,15 @@ export function addOutputRoute(app: App, { db }: Services): void {
   app.get('/schedule/:task_id/output', { schema }, async (request, reply) => {
     const taskId = request.params.task_id.toLowerCase();
     const { attempt = null, follow = '0', stream, tail } = request.query;
-    const exchange = { request, reply };
+    const exchange = { request, reply, onSlow: () => onBound('slow_reader') };
     return withOutput(db, taskId, attempt, async (output) => {
       if (follow === '1' || follow === 'true') {
         return sendFollowed(db, watch, { taskId, attempt, stream: stream ?? 'all', tail }, output, exchange);
       }
       if (stream !== undefined) return sendOutputBytes(db, taskId, output, { stream, tail }, exchange);
+      // It is put together in memory, and others with it.
+      const bytes = Math.min(viewOf(output.spans, 'all').keptBytes, 2 * (tail ?? Infinity));
+      if (bytes > limits.smallBytes && answers.of(reply.raw) === 0) answers.hold(reply.raw, bytes);
       return reply.type('application/json; charset=utf-8').send(await toOutputJson(db, taskId, output, tail));
     });
   });

@@ -40,6 +40,7 @@ export class GroupKeeper implements Keeper {
 
   fence(): void {
     for (const group of this.#groups.values()) killGroup(group);
+    if (this.#groups.size > 0) this.send({ kind: 'fenced', keys: [...this.#groups.keys()] });
   }
 
   async abandon(): Promise<Abandoned> {

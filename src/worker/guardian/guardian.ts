@@ -30,16 +30,22 @@ export interface GuardianOptions {
   readonly workerMark: string | null;
 }
 
-/** What became of the processes of an attempt. */
-export interface Ended {
+/** What the companion answers. */
+interface Answer {
   readonly usage: Usage;
   /** Processes that could not be killed. */
   readonly survivors: number;
 }
 
+/** What became of the processes of an attempt. */
+export interface Ended extends Answer {
+  /** They were killed before anybody asked for it, since the lease had ended as far as the companion knew. */
+  readonly fenced: boolean;
+}
+
 interface Pending {
   readonly request: SignalRequest | EndRequest;
-  readonly resolve: (ended: Ended) => void;
+  readonly resolve: (answer: Answer) => void;
   /** Times that no answer came. */
   failures: number;
   timer: NodeJS.Timeout | undefined;
@@ -74,6 +80,8 @@ export class Guardian implements Service {
   readonly #cgroups = new Map<string, string>();
   /** Attempts that have begun and not ended, by key. */
   readonly #begun = new Map<string, Begin>();
+  /** Those among them that the companion has killed, since the lease had ended. */
+  readonly #fenced = new Set<string>();
   readonly #pending = new Map<number, Pending>();
   /** The newest of what the companion was told of the lease. */
   #lease: LeaseUntil | null = null;
@@ -172,13 +180,13 @@ export class Guardian implements Service {
   async end(key: string, options: { readonly spareBackground: boolean }): Promise<Ended> {
     if (!this.#begun.has(key)) {
       await this.#removeUnused(key);
-      return { usage: NO_USAGE, survivors: 0 };
+      return { usage: NO_USAGE, survivors: 0, fenced: false };
     }
-    const ended = await this.#ask((id) => ({ kind: 'end', id, key, ...options }));
+    const answer = await this.#ask((id) => ({ kind: 'end', id, key, ...options }));
     if (options.spareBackground) this.#spared = true;
     this.#begun.delete(key);
     this.#cgroups.delete(key);
-    return ended;
+    return { ...answer, fenced: this.#fenced.delete(key) };
   }
 
   async #removeUnused(key: string): Promise<void> {
@@ -188,7 +196,7 @@ export class Guardian implements Service {
     if (folder !== undefined) await rmdir(folder).catch(() => undefined);
   }
 
-  #ask(build: (id: number) => SignalRequest | EndRequest): Promise<Ended> {
+  #ask(build: (id: number) => SignalRequest | EndRequest): Promise<Answer> {
     return new Promise((resolve) => {
       const request = build(++this.#lastId);
       const pending: Pending = { request, resolve, failures: 0, timer: undefined };
@@ -225,12 +233,12 @@ export class Guardian implements Service {
     this.#settle(request.id, { usage: NO_USAGE, survivors: 0 });
   }
 
-  #settle(id: number, ended: Ended): void {
+  #settle(id: number, answer: Answer): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
     clearTimeout(pending.timer);
     this.#pending.delete(id);
-    pending.resolve(ended);
+    pending.resolve(answer);
   }
 
   #launch(): void {
@@ -257,6 +265,9 @@ export class Guardian implements Service {
         return;
       case 'done':
         this.#settle(message.id, { usage: message.usage, survivors: message.survivors });
+        return;
+      case 'fenced':
+        for (const key of message.keys) if (this.#begun.has(key)) this.#fenced.add(key);
         return;
       case 'warning':
         this.#options.logger.warn(message.text);

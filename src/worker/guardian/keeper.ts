@@ -7,7 +7,7 @@ export interface Keeper {
   signal(request: SignalRequest): void;
   /** Answered once nothing of the attempt is left, or what is left could not be killed. */
   end(request: EndRequest): void;
-  /** The lease has ended and the worker may not be able to act: kills whatever runs. */
+  /** The lease has ended and the worker may not be able to act: kills whatever runs, and says which (`fenced`). */
   fence(): void;
   /** The worker has gone: ends everything. Resolves when nothing is left that can be killed. */
   abandon(): Promise<Abandoned>;

@@ -1,4 +1,4 @@
-import type { ProcessEntry } from './process-entry.ts';
+import { TICK_SLACK, type ProcessEntry } from './process-entry.ts';
 import { MARK_VARIABLE, parseMark } from './process-mark.ts';
 import { cgroupMembers, parseCgroupName, subfolders, type CgroupOwner } from './cgroup.ts';
 import type { Inspector, MarkedProcess } from './census.ts';
@@ -39,6 +39,27 @@ export function findLeftoverCgroups(root: string, options: LeftoversOptions): st
     const owner = parseCgroupName(folder.slice(folder.lastIndexOf('/') + 1));
     return owner !== null && isAbandoned(owner, options) && !cgroupMembers(folder).some(mayLive);
   });
+}
+
+export interface UnheardOfOptions extends Pick<LeftoversOptions, 'processes' | 'ancestors'> {
+  /** Pid of the worker. */
+  readonly worker: number;
+  /** In the unit of {@link ProcessEntry.start}: younger ones are not looked for. */
+  readonly bornBy: number;
+}
+
+/**
+ * Of `unknown`, which have this guardian's mark and belong to no attempt that it was told of, those that are to be gone:
+ * the worker died or was halted before it could tell. What may have been left behind with leave is not among them.
+ */
+export function findUnheardOf(unknown: readonly MarkedProcess[], options: UnheardOfOptions): MarkedProcess[] {
+  const { ancestors, bornBy, processes, worker } = options;
+  const old = unknown.filter(({ entry }) => entry.start <= bornBy + TICK_SLACK);
+  // A child of the worker is a command that has not ended, so that nothing of it was left behind.
+  const commands = old.filter(({ entry }) => entry.parent === worker);
+  const running = new Set(commands.map(({ mark }) => mark.key));
+  const doomed = old.filter(({ mark }) => !mark.allowsBackground || running.has(mark.key));
+  return withoutServed(doomed, { processes, ancestors: new Set([...ancestors, worker]) });
 }
 
 function isAbandoned(owner: CgroupOwner, { processes, namespace, instance }: LeftoversOptions): boolean {

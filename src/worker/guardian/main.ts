@@ -1,9 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import { Alarm } from '../timer.ts';
 import { GroupKeeper } from './group-keeper.ts';
 import type { Keeper } from './keeper.ts';
-import { monotonicMs } from './monotonic-clock.ts';
+import { LeaseAlarm } from './lease-alarm.ts';
 import { ProcessTable } from './process-table.ts';
 import type { FromCompanion, Hello, ToCompanion } from './protocol.ts';
 import { Warden } from './warden.ts';
@@ -18,7 +17,8 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal
 
 preferSelf();
 let keeper: Keeper | null = null;
-const fence = new Alarm();
+/** The worker does that by itself, but not while it is halted or hangs; others may run the same from then on. */
+const leaseAlarm = new LeaseAlarm(() => keeper?.fence());
 
 process.on('message', (message: ToCompanion) => {
   switch (message.kind) {
@@ -28,6 +28,8 @@ process.on('message', (message: ToCompanion) => {
       return;
     case 'begin':
       keeper?.begin(message);
+      // It was started as the lease ended, and told of late.
+      if (leaseAlarm.hasEnded) keeper?.fence();
       return;
     case 'signal':
       keeper?.signal(message);
@@ -36,8 +38,7 @@ process.on('message', (message: ToCompanion) => {
       keeper?.end(message);
       return;
     case 'lease':
-      // The worker does that by itself, but not while it is halted or hangs; others may run the same from then on.
-      fence.set(Math.max(0, message.atMs - monotonicMs()), () => keeper?.fence());
+      leaseAlarm.set(message.atMs);
       return;
   }
 });

@@ -67,6 +67,8 @@ export interface Done {
 export type FromCompanion =
   | { readonly kind: 'ready' }
   | Done
+  /** Of attempts: they are killed, since the lease has ended. */
+  | { readonly kind: 'fenced'; readonly keys: readonly string[] }
   /** To be logged as a warning. */
   | { readonly kind: 'warning'; readonly text: string };
 

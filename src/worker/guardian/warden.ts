@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Census, type Count, type MarkedProcess } from './census.ts';
 import { cgroupMembers, killCgroup, removeCgroup } from './cgroup.ts';
 import type { Abandoned, Keeper } from './keeper.ts';
-import { ancestorsOf, findLeftoverCgroups, findLeftovers, withoutServed } from './leftovers.ts';
+import { ancestorsOf, findLeftoverCgroups, findLeftovers, findUnheardOf } from './leftovers.ts';
 import { LookTimer } from './look-timer.ts';
 import type { ProcessEntry } from './process-entry.ts';
 import type { ProcessTable } from './process-table.ts';
@@ -47,6 +47,8 @@ const SLOW_LOOK_MS = 50;
 const ROUNDS_BEFORE_HALTING = 2;
 /** And looks after which they are killed all the same. */
 const HALTING_ROUNDS = 50;
+/** After the end of a lease: when to look once more for what the worker started as it was halted. */
+const LATE_LOOK_MS = 500;
 /** Once the worker has gone: for how long nothing may be found, and how long all of it may take. */
 const CLEAN_MS = 50;
 const ABANDON_TIMEOUT_MS = 12_000;
@@ -68,8 +70,11 @@ export class Warden implements Keeper {
   #signals: SignalRequest[] = [];
   /** Of attempts that left something behind that may live. */
   #sparedCgroups: string[] = [];
-  /** Takes what turns up once the worker has gone, of attempts that nobody told of. */
+  /** Takes what is found of attempts that nobody told of. */
   readonly #unheardOf = Ward.ended('killed');
+  /** Of these, what was born up to here has lost the right to run. */
+  #lapsedTick = -Infinity;
+  #lateLookMs = -Infinity;
   /** When each process of a `killed` ward was first found alive. */
   #condemned = new Map<number, number>();
   readonly #timer = new LookTimer(() => this.#look());
@@ -123,13 +128,18 @@ export class Warden implements Keeper {
   }
 
   fence(): void {
-    for (const ward of this.#wards.values()) if (ward.state === 'live') this.#beginEnding(ward, [], false);
+    this.#lapsedTick = this.#options.table.nowTicks();
+    this.#lateLookMs = performance.now() + LATE_LOOK_MS;
+    const live = [...this.#wards.values()].filter(({ state }) => state === 'live');
+    for (const ward of live) this.#beginEnding(ward, [], false);
+    if (live.length > 0) this.#options.send({ kind: 'fenced', keys: live.map(({ key }) => key) });
     this.#timer.set(0);
   }
 
   async abandon(): Promise<Abandoned> {
     this.#workerIsGone = true;
     this.fence();
+    this.#lapsedTick = Infinity;
     const deadlineMs = performance.now() + ABANDON_TIMEOUT_MS;
     let cleanSinceMs: number | null = null;
     for (let rounds = 0; performance.now() < deadlineMs; rounds++) {
@@ -158,7 +168,7 @@ export class Warden implements Keeper {
     const count = this.#census.take({ processes, tick, wards, inCgroup: this.#cgroupMembers() });
     const undecidedOf = this.#judgeStrays(count);
     this.#past = [];
-    if (this.#workerIsGone) this.#takeUnheardOf(count, processes);
+    this.#takeUnheardOf(count, processes);
 
     for (const [ward, entries] of count.byWard) ward.sample(entries, startMs);
     this.#deliverSignals(count);
@@ -180,6 +190,7 @@ export class Warden implements Keeper {
       else if (state === 'live') nextSampleMs = Math.min(nextSampleMs, sampleMs);
     }
     const isDying = rounds < Infinity;
+    if (this.#lateLookMs > this.#lookedAtMs) this.#timer.set(this.#lateLookMs);
     if (undecided) this.#timer.set(this.#lookedAtMs + SECOND_SIGHT_MS);
     if (isDying) this.#timer.set(this.#lookedAtMs + Math.max(dyingPauseMs(rounds), 2 * this.#lookTookMs));
     if (nextSampleMs < Infinity) this.#timer.set(Math.max(nextSampleMs, this.#nextLookMs));
@@ -201,10 +212,11 @@ export class Warden implements Keeper {
     return judgement.undecided ? judgement.undecidedOf : null;
   }
 
-  /** Started by the worker as it died, or for attempts that a companion before this one has ended. */
+  /** Started by the worker as it died or was halted, or for attempts that a companion before this one has ended. */
   #takeUnheardOf(count: Count, processes: ReadonlyMap<number, ProcessEntry>): void {
-    const doomed = count.unknown.filter(({ mark }) => !mark.allowsBackground);
-    for (const { entry } of withoutServed(doomed, { processes, ancestors: this.#ancestors })) {
+    const { worker } = this.#options.info;
+    const options = { worker: worker.pid, bornBy: this.#lapsedTick, processes, ancestors: this.#ancestors };
+    for (const { entry } of findUnheardOf(count.unknown, options)) {
       this.#adopt(entry, this.#unheardOf, count);
     }
   }

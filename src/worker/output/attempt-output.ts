@@ -30,6 +30,8 @@ export interface AttemptOutputDeps {
   readonly onReady: () => void;
   /** Nothing more is to be sent. */
   readonly onEnded: () => void;
+  /** More was written than is kept; once. */
+  readonly onOverLimit: () => void;
   /** Pieces can be sent, now or with the next session; without it only results can. */
   readonly takesPieces: () => boolean;
 }
@@ -124,6 +126,12 @@ export class AttemptOutput {
     this.#end([]);
   }
 
+  /** There is a piece that it is time to send. */
+  get hasNext(): boolean {
+    if (this.#sent < this.#pieces.length || this.#rest.length > 0) return true;
+    return this.#keeps && (this.#mayFlush || this.#kept.hasFullHead);
+  }
+
   /** The next piece to send in this session, if it is time to send one. */
   next(): OutputPiece | null {
     if (this.#sent === this.#pieces.length) this.#prepare();
@@ -167,6 +175,7 @@ export class AttemptOutput {
     this.#kept.append(stream, bytes);
     if (!this.#overLimit && this.#kept.total > this.options.limitBytes) {
       this.#overLimit = true;
+      this.deps.onOverLimit();
       this.options.onLimit?.();
     }
     if (this.#keeps) this.#watch();
@@ -189,6 +198,11 @@ export class AttemptOutput {
     return this.#kept.hasHead || (this.#kept.tailLimit > 0 && this.#kept.total > this.#tailSent);
   }
 
+  /** What is not a full piece may be sent. */
+  get #mayFlush(): boolean {
+    return this.#due && this.#pieces.length === 0;
+  }
+
   /** Up to where, past the head, what was written was sent. */
   get #tailSent(): number {
     return this.#live?.end ?? this.#kept.headLimit;
@@ -204,7 +218,7 @@ export class AttemptOutput {
       this.#pieces.push(rest);
       return;
     }
-    const mayFlush = this.#due && this.#pieces.length === 0;
+    const mayFlush = this.#mayFlush;
     if (!this.#keeps || !(mayFlush || this.#kept.hasFullHead)) return;
     const head = this.#kept.takeHead();
     this.#pieces.push(...(head === null ? this.#newestTail() : [head]));

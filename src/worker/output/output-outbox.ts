@@ -17,6 +17,12 @@ export type SendOutput = (message: Extract<FromWorker, { kind: 'output' }>, take
 const FRAME_BYTES = 128 * 1024;
 const FRAME_CHUNKS = 1_000;
 
+export interface OutputOutboxOptions {
+  readonly now: () => number;
+  /** A bound held output up, or has some dropped. */
+  readonly onBound: (bound: 'output_window' | 'read_pace' | 'output_limit') => void;
+}
+
 interface Entry {
   readonly ref: AttemptRef;
   readonly output: AttemptOutput;
@@ -36,11 +42,13 @@ export class OutputOutbox {
   /** Sent in this session and not acknowledged: bytes by attempt and position. Discarded ones take up the window, too. */
   readonly #unacknowledged = new Map<string, Map<number, number>>();
   #unacknowledgedBytes = 0;
+  /** Output waits until some is acknowledged. */
+  #full = false;
   #frameOnItsWay = false;
   #soon: NodeJS.Immediate | null = null;
 
-  constructor(private readonly options: { readonly now: () => number }) {
-    this.#pace = new ReadingPace(options.now);
+  constructor(private readonly options: OutputOutboxOptions) {
+    this.#pace = new ReadingPace({ now: options.now, onHeldUp: () => options.onBound('read_pace') });
   }
 
   /** Bytes that are kept in memory. */
@@ -54,6 +62,7 @@ export class OutputOutbox {
     this.#windowBytes = windowBytes;
     this.#unacknowledged.clear();
     this.#unacknowledgedBytes = 0;
+    this.#full = false;
     this.#frameOnItsWay = false;
     for (const entry of [...this.#entries.values()]) {
       entry.output.restart();
@@ -78,6 +87,7 @@ export class OutputOutbox {
       now: this.options.now,
       pace: this.#pace,
       takesPieces: () => this.#windowBytes > 0,
+      onOverLimit: () => this.options.onBound('output_limit'),
       onReady: () => {
         this.#ready.add(entry);
         this.#flushSoon();
@@ -147,16 +157,28 @@ export class OutputOutbox {
     const chunks: OutputChunk[] = [];
     let frameBytes = 0;
     for (const entry of this.#ready) {
-      if (chunks.length >= FRAME_CHUNKS || frameBytes >= FRAME_BYTES || !this.#windowHasRoom) break;
+      if (chunks.length >= FRAME_CHUNKS || frameBytes >= FRAME_BYTES) break;
+      if (!this.#windowHasRoom) {
+        this.#heldUp();
+        break;
+      }
       this.#ready.delete(entry);
       const piece = entry.output.next();
       if (piece === null) continue;
+      this.#full = false;
       chunks.push({ ref: entry.ref, ...piece });
       frameBytes += piece.data.length;
       this.#sent(entry.ref, piece);
       this.#ready.add(entry); // behind the others, where this loop comes to it again
     }
     return chunks;
+  }
+
+  /** The window has no room, which matters only if there is something to send. */
+  #heldUp(): void {
+    if (this.#full || this.#windowBytes === 0) return;
+    this.#full = [...this.#ready].some(({ output }) => output.hasNext);
+    if (this.#full) this.options.onBound('output_window');
   }
 
   /** Whichever piece is next. */

@@ -7,6 +7,12 @@ const SLICE_BYTES = 2_560_000;
 /** Least that a stream may read in a slice in which it may read at all. */
 const MIN_SHARE_BYTES = MAX_PIECE_BYTES;
 
+export interface ReadingPaceOptions {
+  readonly now: () => number;
+  /** What can be read in a slice of time was read: commands wait for the next. Once for a slice. */
+  readonly onHeldUp: () => void;
+}
+
 /** A stream that is being read. */
 interface Reader {
   readonly stream: Readable;
@@ -27,7 +33,7 @@ export class ReadingPace {
   readonly #waiting = new Set<Reader>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly now: () => number) {}
+  constructor(private readonly options: ReadingPaceOptions) {}
 
   /** Resolves when the stream is closed. A fault of the stream is its end. */
   read(stream: Readable, onChunk: (chunk: Buffer) => void): Promise<void> {
@@ -51,13 +57,14 @@ export class ReadingPace {
     reader.share -= bytes;
     // The clock is asked only when it matters.
     if (this.#mayGoOn(reader)) return;
-    const now = this.now();
+    const now = this.options.now();
     if (this.#waiting.size === 0 && now - this.#sliceStartMs >= SLICE_MS) {
       this.#begin(now);
       this.#readBytes = bytes;
       return;
     }
     reader.stream.pause();
+    if (this.#waiting.size === 0) this.options.onHeldUp();
     this.#waiting.add(reader);
     this.#resumeIn(Math.max(1, this.#sliceStartMs + SLICE_MS - now));
   }
@@ -79,7 +86,7 @@ export class ReadingPace {
 
   #next(): void {
     this.#timer = undefined;
-    this.#begin(this.now());
+    this.#begin(this.options.now());
     const readers = [...this.#waiting].slice(0, Math.floor(SLICE_BYTES / MIN_SHARE_BYTES));
     const share = SLICE_BYTES / readers.length;
     for (const reader of readers) {

@@ -8,7 +8,7 @@ import { beforeStop } from './fixture.ts';
 type Answered<Response> = (error: ServiceError | null, response?: Response) => void;
 
 /** A client of the debugging service; closed when the test ends. */
-export function debugClient(coordinator: Coordinator): DebugClient {
+export function debugClient(coordinator: Pick<Coordinator, 'address'>): DebugClient {
   const client = new (services().Debug)(coordinator.address, credentials.createInsecure());
   beforeStop(() => client.close());
   return client;
@@ -25,7 +25,9 @@ export function answered<Response>(call: (done: Answered<Response>) => unknown):
 }
 
 /** What happens on the coordinator from now on. */
-export async function watchEvents(coordinator: Coordinator): Promise<{ readonly events: readonly Event__Output[] }> {
+export async function watchEvents(
+  coordinator: Pick<Coordinator, 'address'>,
+): Promise<{ readonly events: readonly Event__Output[] }> {
   const call = debugClient(coordinator).WatchEvents({});
   call.on('error', () => undefined);
   beforeStop(() => call.cancel());

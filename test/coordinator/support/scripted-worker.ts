@@ -92,6 +92,14 @@ export class ScriptedWorker {
     });
   }
 
+  /** The next answer to a heartbeat that says whether the lease was renewed as wanted. */
+  async heartbeatAck(renewed: boolean): Promise<Of<'heartbeat_ack'>> {
+    for (;;) {
+      const ack = await this.next('heartbeat_ack');
+      if (ack.renewed === renewed) return ack;
+    }
+  }
+
   /** The kinds of all messages that have come, in their order. */
   get heard(): readonly Kind[] {
     return this.#heard;
@@ -108,6 +116,15 @@ export class ScriptedWorker {
     const registered = await this.next('registered');
     this.#beat();
     return registered;
+  }
+
+  /** Stays connected, and takes nothing that comes, until {@link readOn}. */
+  stopReading(): void {
+    this.#stream.pause();
+  }
+
+  readOn(): void {
+    this.#stream.resume();
   }
 
   /** Stays connected and sends no more heartbeats, as a process that hangs. */

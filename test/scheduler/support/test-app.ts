@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { createPool } from '../../../src/db/pool.ts';
 import { serializeError } from '../../../src/runtime/logger.ts';
 import { buildApp } from '../../../src/scheduler/app.ts';
+import { LIMITS, type Limits } from '../../../src/scheduler/limits.ts';
 import { buildServices, type App, type Services } from '../../../src/scheduler/services.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 
@@ -22,16 +23,24 @@ export interface TestAppOptions {
   readonly allowedHosts?: readonly string[] | null;
   /** From which level on lines are kept; `warn`, unless said otherwise. */
   readonly level?: string;
+  /** As they are, unless said otherwise. */
+  readonly limits?: Partial<Limits>;
 }
 
 /** The REST API on a database, not listening. */
 export async function startApp(url: string, options: TestAppOptions = {}): Promise<TestApp> {
-  const { allowedHosts = [], level = 'warn' } = options;
+  const { allowedHosts = [], level = 'warn', limits } = options;
   const log: { level: number; msg: string }[] = [];
   const write = (line: string) => log.push(JSON.parse(line) as { level: number; msg: string });
   const logger = pino({ level, serializers: { err: serializeError } }, { write });
-  const pool = createPool({ url, size: 5, applicationName: 'app under test', onIdleError: () => undefined });
-  const services = buildServices(pool, logger);
+  const pool = createPool({
+    url,
+    size: 5,
+    applicationName: 'app under test',
+    onIdleError: () => undefined,
+    onOperatorFault: () => undefined,
+  });
+  const services = buildServices(pool, logger, { ...LIMITS, ...limits });
   const app = await buildApp(services, { logger, allowedHosts });
   const close = async () => {
     await app.close();

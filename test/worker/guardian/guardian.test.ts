@@ -105,7 +105,7 @@ describe.skipIf(!hasProc)('ending an attempt', () => {
 
   test('is answered at once for an attempt that never began, and twice for one that was ended twice', async () => {
     const { guardian } = await startGuardian();
-    const nothing = { usage: { cpuMs: null, peakMemoryBytes: null }, survivors: 0 };
+    const nothing = { usage: { cpuMs: null, peakMemoryBytes: null }, survivors: 0, fenced: false };
     expect(await guardian.end('unknown/1', { spareBackground: false })).toEqual(nothing);
     const sleep = uniqueSleep();
     cleanUp(sleep);

@@ -109,8 +109,9 @@ class Attempt {
 }
 
 function pair(windowBytes = WINDOW) {
-  const outbox = new OutputOutbox({ now: () => performance.now() });
-  return { outbox, coordinator: new Coordinator(outbox, windowBytes) };
+  const hits: string[] = [];
+  const outbox = new OutputOutbox({ now: () => performance.now(), onBound: (bound) => hits.push(bound) });
+  return { hits, outbox, coordinator: new Coordinator(outbox, windowBytes) };
 }
 
 /** Bytes that differ from place to place. */
@@ -148,7 +149,7 @@ describe('a short command', () => {
   });
 
   test('that writes nothing has none, and neither does it wait for a session', async () => {
-    const outbox = new OutputOutbox({ now: () => performance.now() });
+    const outbox = new OutputOutbox({ now: () => performance.now(), onBound: () => undefined });
     const silent = new Attempt(outbox);
     expect(await silent.output.finish()).toEqual([]);
     const brief = new Attempt(outbox);
@@ -288,7 +289,7 @@ describe('while a command runs', () => {
   });
 
   test('says once that it wrote more than is kept', async () => {
-    const { outbox } = pair();
+    const { hits, outbox } = pair();
     const onLimit = vi.fn();
     const attempt = new Attempt(outbox, { limitBytes: 10, onLimit });
     await attempt.write('stdout', Buffer.from('0123456789'));
@@ -296,6 +297,7 @@ describe('while a command runs', () => {
     await attempt.write('stdout', Buffer.from('0'));
     await attempt.write('stderr', Buffer.from('0'));
     expect(onLimit).toHaveBeenCalledOnce();
+    expect(hits).toEqual(['output_limit']);
   });
 
   test('what is written after it is released is read and not kept', async () => {
@@ -326,6 +328,24 @@ describe('sessions', () => {
     const order = coordinator.all.slice(-9).map(({ ref }) => attempts.findIndex((attempt) => attempt.ref === ref));
     expect(new Set(order.slice(0, 3)).size).toBe(3);
     expect(coordinator.all).toHaveLength(12);
+  });
+
+  test('a window that is full counts once for each time that something has to wait', async () => {
+    const { hits, outbox, coordinator } = pair();
+    const attempt = new Attempt(outbox);
+    await attempt.write('stdout', noise(256 * KIB));
+    expect(coordinator.unacknowledgedBytes).toBe(WINDOW);
+    expect(hits).toEqual([]); // nothing waits
+    await attempt.write('stdout', noise(128 * KIB));
+    await attempt.write('stdout', noise(64 * KIB));
+    expect(hits).toEqual(['output_window']);
+    coordinator.store(1);
+    await turns();
+    expect(hits).toEqual(['output_window', 'output_window']);
+    coordinator.store();
+    await turns();
+    expect(coordinator.unacknowledgedBytes).toBe(128 * KIB);
+    expect(hits).toHaveLength(2);
   });
 
   test('what is discarded is not sent any more, and finishes with nothing', async () => {

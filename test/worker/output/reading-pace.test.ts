@@ -30,13 +30,15 @@ async function longestTurn(work: Promise<unknown>): Promise<number> {
 
 describe('ReadingPace', () => {
   test('shares what is read among floods, bounds it, and lets everything else go on', async () => {
-    const pace = new ReadingPace(now);
+    let heldUp = 0;
+    const pace = new ReadingPace({ now, onHeldUp: () => (heldUp += 1) });
     const read = [0, 0, 0, 0];
     for (const index of read.keys()) {
       void pace.read(run('yes').stdout, (chunk) => (read[index] = (read[index] ?? 0) + chunk.length));
     }
     await expect.poll(() => Math.min(...read), { interval: 5 }).toBeGreaterThan(0);
     const before = [...read];
+    const heldUpBefore = heldUp;
     const begin = now();
     let quietMs = 0;
     const turn = await longestTurn(
@@ -56,6 +58,8 @@ describe('ReadingPace', () => {
     const rates = read.map((bytes, index) => (bytes - (before[index] ?? 0)) / seconds / 1e6);
     const sum = rates.reduce((a, b) => a + b);
     expect(sum).toBeLessThan(300); // MB/s
+    expect(heldUp - heldUpBefore).toBeGreaterThan(5);
+    expect(heldUp - heldUpBefore).toBeLessThanOrEqual(seconds * 100 + 1); // once in each slice of 10 ms at most
     expect(sum).toBeGreaterThan(20);
     expect(Math.min(...rates)).toBeGreaterThan(sum / 12);
     expect(quietMs).toBeLessThan(250);
@@ -63,7 +67,7 @@ describe('ReadingPace', () => {
   });
 
   test('gives none of two that always have more to read all there is', async () => {
-    const pace = new ReadingPace(now);
+    const pace = new ReadingPace({ now, onHeldUp: () => undefined });
     const chunk = Buffer.alloc(65_536);
     const read = [0, 0];
     const streams = [0, 1].map(() => new Readable({ read: () => undefined, highWaterMark: 2 * chunk.length }));
@@ -77,7 +81,7 @@ describe('ReadingPace', () => {
   });
 
   test('reads to the end of each of more floods than a slice has shares for', async () => {
-    const pace = new ReadingPace(now);
+    const pace = new ReadingPace({ now, onHeldUp: () => undefined });
     const sizes = await Promise.all(
       Array.from({ length: 60 }, async () => {
         let bytes = 0;
@@ -89,7 +93,7 @@ describe('ReadingPace', () => {
   });
 
   test('takes a stream that is destroyed for one that has ended', async () => {
-    const pace = new ReadingPace(now);
+    const pace = new ReadingPace({ now, onHeldUp: () => undefined });
     const { stdout } = run('yes');
     const read = pace.read(stdout, () => undefined);
     await once(stdout, 'pause');
@@ -101,7 +105,7 @@ describe('ReadingPace', () => {
 
 describe('a command that writes 1 GB', () => {
   test('takes no more memory than one that writes the limit', async () => {
-    const outbox = new OutputOutbox({ now });
+    const outbox = new OutputOutbox({ now, onBound: () => undefined });
     let sentBytes = 0;
     outbox.open(({ chunks }, taken) => {
       sentBytes += chunks.reduce((sum, { data }) => sum + data.length, 0);

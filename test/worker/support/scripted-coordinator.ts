@@ -1,18 +1,25 @@
+import { randomUUID } from 'node:crypto';
 import {
+  Metadata,
   Server,
   ServerCredentials,
+  status,
+  type sendUnaryData,
   type ServerDuplexStream,
+  type ServerUnaryCall,
   type ServerWritableStream,
-  type status,
 } from '@grpc/grpc-js';
 import { onTestFinished } from 'vitest';
-import { decodeFromWorker, encodeFromCoordinator } from '../../../src/rpc/codec.ts';
+import type { OutputPiece } from '../../../src/domain/output.ts';
+import { decodeFromWorker, encodeFromCoordinator, encodeStanding } from '../../../src/rpc/codec.ts';
 import type { CoordinatorMessage } from '../../../src/rpc/generated/hydra/v1/CoordinatorMessage.ts';
+import type { StandingReply } from '../../../src/rpc/generated/hydra/v1/StandingReply.ts';
 import type { StdinPiece } from '../../../src/rpc/generated/hydra/v1/StdinPiece.ts';
 import type { StdinRequest__Output } from '../../../src/rpc/generated/hydra/v1/StdinRequest.ts';
 import type { WorkerMessage__Output } from '../../../src/rpc/generated/hydra/v1/WorkerMessage.ts';
 import { CHANNEL_OPTIONS, services } from '../../../src/rpc/load-proto.ts';
 import {
+  HOLDS_OFF_METADATA,
   refKey,
   type Attempt,
   type AttemptRef,
@@ -71,12 +78,25 @@ export interface Terms {
   readonly heartbeatIntervalMs?: number;
   readonly superseded?: readonly AttemptRef[];
   readonly outputWindowBytes?: number;
+  readonly resultWindow?: number;
 }
+
+/** How a scripted coordinator says it stands. */
+export type ScriptedStanding =
+  | { readonly kind: 'renewing'; readonly sessions: number }
+  | { readonly kind: 'holds_off'; readonly holdsOffMs: number }
+  /** It stops: UNAVAILABLE, which says the same in its metadata. */
+  | { readonly kind: 'unavailable'; readonly holdsOffMs: number }
+  | { readonly kind: 'hangs' }
+  /** An older version. */
+  | { readonly kind: 'unimplemented' };
 
 /** One worker's stream, seen from the coordinator's end; the test says what it does. */
 export class ScriptedSession {
   /** How heartbeats are answered; `silent` does not answer. */
   answers: 'renewed' | 'not_renewed' | 'silent' = 'renewed';
+  /** What it says with `not_renewed`; 0: nothing, as an older version. Its lease once it has accepted. */
+  holdsOffMs = 0;
   /** Whether pieces of output are acknowledged as they come. */
   takesOutput = true;
   /** Resolves when the worker has ended its side, or the stream is gone. */
@@ -84,7 +104,10 @@ export class ScriptedSession {
   readonly #said = new Arrivals<FromWorker>();
   readonly #call: Call;
 
-  constructor(call: Call) {
+  constructor(
+    call: Call,
+    private readonly coordinatorId: string,
+  ) {
     this.#call = call;
     this.gone = new Promise((resolve) => {
       call.on('end', resolve);
@@ -94,7 +117,9 @@ export class ScriptedSession {
     call.on('data', (wire: WorkerMessage__Output) => {
       const message = decodeFromWorker(wire);
       if (message.kind === 'heartbeat' && this.answers !== 'silent') {
-        this.send({ kind: 'heartbeat_ack', sequence: message.sequence, renewed: this.answers === 'renewed' });
+        const renewed = this.answers === 'renewed';
+        const holdsOffMs = renewed ? 0 : this.holdsOffMs;
+        this.send({ kind: 'heartbeat_ack', sequence: message.sequence, renewed, holdsOffMs, resultWindow: 0 });
       }
       if (message.kind === 'output' && this.takesOutput) {
         const stored = message.chunks.map(({ ref, start }) => ({ ref, start }));
@@ -135,14 +160,16 @@ export class ScriptedSession {
   /** Waits for Register and accepts it. */
   async accept(terms: Terms = {}): Promise<Registration> {
     const { registration } = await this.heard('register');
+    this.holdsOffMs = terms.leaseMs ?? 30_000;
     this.send({
       kind: 'registered',
       sessionId: '00000000-0000-4000-8000-000000000001',
-      coordinatorId: '00000000-0000-4000-8000-000000000002',
+      coordinatorId: this.coordinatorId,
       leaseMs: terms.leaseMs ?? 30_000,
       heartbeatIntervalMs: terms.heartbeatIntervalMs ?? 5_000,
       superseded: terms.superseded ?? [],
       outputWindowBytes: terms.outputWindowBytes ?? 256 * 1024,
+      resultWindow: terms.resultWindow ?? 0,
     });
     return registration;
   }
@@ -161,13 +188,16 @@ export class ScriptedSession {
 
   /** What an attempt wrote, as far as it came in this session. */
   written(ref: AttemptRef): Written {
-    return assemble(
-      this.said.flatMap((message) => {
-        if (message.kind === 'output') return message.chunks.filter((chunk) => refKey(chunk.ref) === refKey(ref));
-        if (message.kind !== 'report') return [];
-        return message.finished.filter((report) => refKey(report.ref) === refKey(ref)).flatMap(({ output }) => output);
-      }),
-    );
+    return assemble(this.pieces(ref));
+  }
+
+  /** The same, as it came. */
+  pieces(ref: AttemptRef): OutputPiece[] {
+    return this.said.flatMap((message): readonly OutputPiece[] => {
+      if (message.kind === 'output') return message.chunks.filter((chunk) => refKey(chunk.ref) === refKey(ref));
+      if (message.kind !== 'report') return [];
+      return message.finished.filter((report) => refKey(report.ref) === refKey(ref)).flatMap(({ output }) => output);
+    });
   }
 
   /** Waits until the attempt has written something that matches, and returns that. */
@@ -192,6 +222,11 @@ export class ScriptedSession {
     return report;
   }
 
+  /** Messages that have come and wait to be read; gRPC keeps 16. */
+  get unread(): number {
+    return this.#call.readableLength;
+  }
+
   /** Stops or goes on reading what the worker sends. */
   read(on: boolean): void {
     if (on) this.#call.resume();
@@ -203,8 +238,8 @@ export class ScriptedSession {
   }
 
   /** Ends the stream with a status other than OK. */
-  refuse(code: status, details = 'as the test wants it'): void {
-    this.#call.emit('error', { code, details });
+  refuse(code: status, details = 'as the test wants it', holdsOffMs: number | null = null): void {
+    this.#call.emit('error', { code, details, ...(holdsOffMs === null ? {} : { metadata: holdsOff(holdsOffMs) }) });
   }
 }
 
@@ -213,6 +248,10 @@ export class ScriptedCoordinator {
   readonly #server: Server;
   readonly #sessions = new Arrivals<ScriptedSession>();
   readonly #stdinCalls = new Arrivals<StdinCall>();
+  readonly #questions = new Arrivals<ScriptedStanding>();
+  readonly id = randomUUID();
+  /** What workers are told that ask how it stands. */
+  standing: ScriptedStanding = { kind: 'renewing', sessions: 0 };
   /** What commands read, by task. Those that are not here are answered by the test. */
   readonly stdin = new Map<string, Buffer>();
 
@@ -223,7 +262,11 @@ export class ScriptedCoordinator {
   ) {
     this.#server = server;
     server.addService(services().Coordinator.service, {
-      Session: (call: Call) => this.#sessions.add(new ScriptedSession(call)),
+      Session: (call: Call) => this.#sessions.add(new ScriptedSession(call, this.id)),
+      Standing: (_: ServerUnaryCall<unknown, StandingReply>, answer: sendUnaryData<StandingReply>) => {
+        this.#questions.add(this.standing);
+        this.#tellStanding(answer);
+      },
       Stdin: (call: StdinCall) => {
         this.#stdinCalls.add(call);
         const data = this.stdin.get(decodeRef(call.request.ref).taskId);
@@ -260,6 +303,16 @@ export class ScriptedCoordinator {
     return this.#stdinCalls.until(`Stdin call no. ${nth}`, (all) => all[nth - 1]);
   }
 
+  /** How often it was asked how it stands. */
+  get questionCount(): number {
+    return this.#questions.all.length;
+  }
+
+  /** Waits until it was asked `count` times in all how it stands. */
+  async asked(count: number): Promise<void> {
+    await this.#questions.until(`question no. ${count}`, (all) => all[count - 1]);
+  }
+
   get stdinCallCount(): number {
     return this.#stdinCalls.all.length;
   }
@@ -268,6 +321,29 @@ export class ScriptedCoordinator {
   stop(): void {
     this.#server.forceShutdown();
   }
+
+  #tellStanding(answer: sendUnaryData<StandingReply>): void {
+    const { standing } = this;
+    const common = { coordinatorId: this.id, holdsOffMs: 0, sessions: 0 };
+    switch (standing.kind) {
+      case 'renewing':
+        return answer(null, encodeStanding({ ...common, renewing: true, sessions: standing.sessions }));
+      case 'holds_off':
+        return answer(null, encodeStanding({ ...common, renewing: false, holdsOffMs: standing.holdsOffMs }));
+      case 'unavailable':
+        return answer({ code: status.UNAVAILABLE, details: 'it stops', metadata: holdsOff(standing.holdsOffMs) });
+      case 'unimplemented':
+        return answer({ code: status.UNIMPLEMENTED, details: 'The server does not implement this method' });
+      case 'hangs':
+        return;
+    }
+  }
+}
+
+function holdsOff(ms: number): Metadata {
+  const metadata = new Metadata();
+  metadata.set(HOLDS_OFF_METADATA, String(ms));
+  return metadata;
 }
 
 /** At the pace of the worker. */

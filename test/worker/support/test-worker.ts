@@ -7,6 +7,7 @@ import type { Run, RunOptions } from '../../../src/domain/run-options.ts';
 import type { Attempt, AttemptRef } from '../../../src/rpc/messages.ts';
 import type { Environment } from '../../../src/runtime/config.ts';
 import { readWorkerConfig } from '../../../src/worker/config.ts';
+import { systemLookup, type Lookup } from '../../../src/worker/coordinator-addresses.ts';
 import { ALLOW_ALL } from '../../../src/worker/policy.ts';
 import { readPolicy } from '../../../src/worker/read-policy.ts';
 import { Worker } from '../../../src/worker/worker.ts';
@@ -26,6 +27,7 @@ export interface TestWorker {
 export function startWorker(
   coordinators: readonly Pick<ScriptedCoordinator, 'address'>[],
   env: Environment = {},
+  lookup: Lookup = systemLookup,
 ): TestWorker {
   const workerId = `worker-${randomUUID()}`;
   const environment = {
@@ -48,6 +50,7 @@ export function startWorker(
     cgroupControllers: [],
     hostname: hostname(),
     environment,
+    lookup,
     logger,
   });
   onTestFinished(async () => {

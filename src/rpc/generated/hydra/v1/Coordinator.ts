@@ -3,6 +3,8 @@
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
 import type { CoordinatorMessage as _hydra_v1_CoordinatorMessage, CoordinatorMessage__Output as _hydra_v1_CoordinatorMessage__Output } from '../../hydra/v1/CoordinatorMessage.ts';
+import type { StandingReply as _hydra_v1_StandingReply, StandingReply__Output as _hydra_v1_StandingReply__Output } from '../../hydra/v1/StandingReply.ts';
+import type { StandingRequest as _hydra_v1_StandingRequest, StandingRequest__Output as _hydra_v1_StandingRequest__Output } from '../../hydra/v1/StandingRequest.ts';
 import type { StdinPiece as _hydra_v1_StdinPiece, StdinPiece__Output as _hydra_v1_StdinPiece__Output } from '../../hydra/v1/StdinPiece.ts';
 import type { StdinRequest as _hydra_v1_StdinRequest, StdinRequest__Output as _hydra_v1_StdinRequest__Output } from '../../hydra/v1/StdinRequest.ts';
 import type { WorkerMessage as _hydra_v1_WorkerMessage, WorkerMessage__Output as _hydra_v1_WorkerMessage__Output } from '../../hydra/v1/WorkerMessage.ts';
@@ -25,7 +27,9 @@ export interface CoordinatorClient extends grpc.Client {
    * ABORTED              a newer session of this worker exists, or the lease of this one ended; register again
    * FAILED_PRECONDITION  a message came that the state of the session does not allow
    * INTERNAL             the registration failed for a reason that is in the coordinator's log
-   * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
+   * RESOURCE_EXHAUSTED   the worker sent more than its windows allow, which only a defect brings about
+   * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one. The trailing metadata
+   * `hydra-holds-off-ms` says what StandingReply.holds_off_ms says
    */
   Session(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
   Session(options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
@@ -36,10 +40,29 @@ export interface CoordinatorClient extends grpc.Client {
    * ABORTED              a newer session of this worker exists, or the lease of this one ended; register again
    * FAILED_PRECONDITION  a message came that the state of the session does not allow
    * INTERNAL             the registration failed for a reason that is in the coordinator's log
-   * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
+   * RESOURCE_EXHAUSTED   the worker sent more than its windows allow, which only a defect brings about
+   * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one. The trailing metadata
+   * `hydra-holds-off-ms` says what StandingReply.holds_off_ms says
    */
   session(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
   session(options?: grpc.CallOptions): grpc.ClientDuplexStream<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage__Output>;
+  
+  /**
+   * Whether a worker is well served here. Workers ask it of all coordinators when they look for one, when theirs cannot
+   * reach PostgreSQL, and when theirs asks them to rebalance. UNAVAILABLE: as for Session.
+   */
+  Standing(argument: _hydra_v1_StandingRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_hydra_v1_StandingReply__Output>): grpc.ClientUnaryCall;
+  Standing(argument: _hydra_v1_StandingRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_hydra_v1_StandingReply__Output>): grpc.ClientUnaryCall;
+  Standing(argument: _hydra_v1_StandingRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_hydra_v1_StandingReply__Output>): grpc.ClientUnaryCall;
+  Standing(argument: _hydra_v1_StandingRequest, callback: grpc.requestCallback<_hydra_v1_StandingReply__Output>): grpc.ClientUnaryCall;
+  /**
+   * Whether a worker is well served here. Workers ask it of all coordinators when they look for one, when theirs cannot
+   * reach PostgreSQL, and when theirs asks them to rebalance. UNAVAILABLE: as for Session.
+   */
+  standing(argument: _hydra_v1_StandingRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_hydra_v1_StandingReply__Output>): grpc.ClientUnaryCall;
+  standing(argument: _hydra_v1_StandingRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_hydra_v1_StandingReply__Output>): grpc.ClientUnaryCall;
+  standing(argument: _hydra_v1_StandingRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_hydra_v1_StandingReply__Output>): grpc.ClientUnaryCall;
+  standing(argument: _hydra_v1_StandingRequest, callback: grpc.requestCallback<_hydra_v1_StandingReply__Output>): grpc.ClientUnaryCall;
   
   /**
    * What the command of an attempt reads from its standard input, from `offset` on. Flow control of gRPC makes it as
@@ -74,9 +97,17 @@ export interface CoordinatorHandlers extends grpc.UntypedServiceImplementation {
    * ABORTED              a newer session of this worker exists, or the lease of this one ended; register again
    * FAILED_PRECONDITION  a message came that the state of the session does not allow
    * INTERNAL             the registration failed for a reason that is in the coordinator's log
-   * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one
+   * RESOURCE_EXHAUSTED   the worker sent more than its windows allow, which only a defect brings about
+   * UNAVAILABLE          the coordinator stops or cannot reach PostgreSQL; try another one. The trailing metadata
+   * `hydra-holds-off-ms` says what StandingReply.holds_off_ms says
    */
   Session: grpc.handleBidiStreamingCall<_hydra_v1_WorkerMessage__Output, _hydra_v1_CoordinatorMessage>;
+  
+  /**
+   * Whether a worker is well served here. Workers ask it of all coordinators when they look for one, when theirs cannot
+   * reach PostgreSQL, and when theirs asks them to rebalance. UNAVAILABLE: as for Session.
+   */
+  Standing: grpc.handleUnaryCall<_hydra_v1_StandingRequest__Output, _hydra_v1_StandingReply>;
   
   /**
    * What the command of an attempt reads from its standard input, from `offset` on. Flow control of gRPC makes it as
@@ -88,5 +119,6 @@ export interface CoordinatorHandlers extends grpc.UntypedServiceImplementation {
 
 export interface CoordinatorDefinition extends grpc.ServiceDefinition {
   Session: MethodDefinition<_hydra_v1_WorkerMessage, _hydra_v1_CoordinatorMessage, _hydra_v1_WorkerMessage__Output, _hydra_v1_CoordinatorMessage__Output>
+  Standing: MethodDefinition<_hydra_v1_StandingRequest, _hydra_v1_StandingReply, _hydra_v1_StandingRequest__Output, _hydra_v1_StandingReply__Output>
   Stdin: MethodDefinition<_hydra_v1_StdinRequest, _hydra_v1_StdinPiece, _hydra_v1_StdinRequest__Output, _hydra_v1_StdinPiece__Output>
 }

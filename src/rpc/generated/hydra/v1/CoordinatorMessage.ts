@@ -8,6 +8,7 @@ import type { Stop as _hydra_v1_Stop, Stop__Output as _hydra_v1_Stop__Output } f
 import type { Drain as _hydra_v1_Drain, Drain__Output as _hydra_v1_Drain__Output } from '../../hydra/v1/Drain.ts';
 import type { OutputAck as _hydra_v1_OutputAck, OutputAck__Output as _hydra_v1_OutputAck__Output } from '../../hydra/v1/OutputAck.ts';
 import type { Cancel as _hydra_v1_Cancel, Cancel__Output as _hydra_v1_Cancel__Output } from '../../hydra/v1/Cancel.ts';
+import type { Rebalance as _hydra_v1_Rebalance, Rebalance__Output as _hydra_v1_Rebalance__Output } from '../../hydra/v1/Rebalance.ts';
 
 /**
  * What a coordinator says.
@@ -21,7 +22,8 @@ export interface CoordinatorMessage {
   'drain'?: (_hydra_v1_Drain | null);
   'output_ack'?: (_hydra_v1_OutputAck | null);
   'cancel'?: (_hydra_v1_Cancel | null);
-  'payload'?: "registered"|"heartbeat_ack"|"dispatch"|"acknowledge"|"stop"|"drain"|"output_ack"|"cancel";
+  'rebalance'?: (_hydra_v1_Rebalance | null);
+  'payload'?: "registered"|"heartbeat_ack"|"dispatch"|"acknowledge"|"stop"|"drain"|"output_ack"|"cancel"|"rebalance";
 }
 
 /**
@@ -36,5 +38,6 @@ export interface CoordinatorMessage__Output {
   'drain'?: (_hydra_v1_Drain__Output | null);
   'output_ack'?: (_hydra_v1_OutputAck__Output | null);
   'cancel'?: (_hydra_v1_Cancel__Output | null);
-  'payload'?: "registered"|"heartbeat_ack"|"dispatch"|"acknowledge"|"stop"|"drain"|"output_ack"|"cancel";
+  'rebalance'?: (_hydra_v1_Rebalance__Output | null);
+  'payload'?: "registered"|"heartbeat_ack"|"dispatch"|"acknowledge"|"stop"|"drain"|"output_ack"|"cancel"|"rebalance";
 }

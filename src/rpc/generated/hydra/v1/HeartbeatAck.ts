@@ -11,10 +11,19 @@ export interface HeartbeatAck {
    */
   'sequence'?: (number | string | Long);
   /**
-   * False: PostgreSQL could not be reached, so the lease was not renewed but cannot be taken by
-   * anyone either. Running commands go on.
+   * False: this coordinator could not reach PostgreSQL, so the lease was not renewed. Another coordinator may reach it:
+   * the worker asks them for their Standing, and moves to one that can.
    */
   'renewed'?: (boolean);
+  /**
+   * Only when not renewed: as StandingReply.holds_off_ms, since this heartbeat came. 0: an older coordinator, which holds
+   * off for a lease.
+   */
+  'holds_off_ms'?: (number);
+  /**
+   * As Registered.result_window, from now on. 0: unchanged.
+   */
+  'result_window'?: (number);
 }
 
 /**
@@ -26,8 +35,17 @@ export interface HeartbeatAck__Output {
    */
   'sequence': (number);
   /**
-   * False: PostgreSQL could not be reached, so the lease was not renewed but cannot be taken by
-   * anyone either. Running commands go on.
+   * False: this coordinator could not reach PostgreSQL, so the lease was not renewed. Another coordinator may reach it:
+   * the worker asks them for their Standing, and moves to one that can.
    */
   'renewed': (boolean);
+  /**
+   * Only when not renewed: as StandingReply.holds_off_ms, since this heartbeat came. 0: an older coordinator, which holds
+   * off for a lease.
+   */
+  'holds_off_ms': (number);
+  /**
+   * As Registered.result_window, from now on. 0: unchanged.
+   */
+  'result_window': (number);
 }

@@ -22,8 +22,8 @@ export const Reason = {
    */
   REASON_CANCELLED: 'REASON_CANCELLED',
   /**
-   * Its worker went away or could not renew its lease. Said by a worker: it hands the attempt back, stopped, since
-   * it has to leave.
+   * Its worker went away or could not renew its lease. Said by a worker: it hands the attempt back, stopped or never
+   * started, since it has to leave, or could not renew its lease.
    */
   REASON_WORKER_LOST: 'REASON_WORKER_LOST',
   /**
@@ -63,8 +63,8 @@ export type Reason =
   | 'REASON_CANCELLED'
   | 4
   /**
-   * Its worker went away or could not renew its lease. Said by a worker: it hands the attempt back, stopped, since
-   * it has to leave.
+   * Its worker went away or could not renew its lease. Said by a worker: it hands the attempt back, stopped or never
+   * started, since it has to leave, or could not renew its lease.
    */
   | 'REASON_WORKER_LOST'
   | 5

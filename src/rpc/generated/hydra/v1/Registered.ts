@@ -30,6 +30,10 @@ export interface Registered {
    * coordinator; send none before the result.
    */
   'output_window_bytes'?: (number | string | Long);
+  /**
+   * Most results that may be sent and not acknowledged. 0: an older coordinator; the worker bounds them by itself.
+   */
+  'result_window'?: (number);
 }
 
 /**
@@ -59,4 +63,8 @@ export interface Registered__Output {
    * coordinator; send none before the result.
    */
   'output_window_bytes': (number);
+  /**
+   * Most results that may be sent and not acknowledged. 0: an older coordinator; the worker bounds them by itself.
+   */
+  'result_window': (number);
 }
