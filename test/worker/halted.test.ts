@@ -39,6 +39,9 @@ test('past its lease: what its guardian has killed is lost, what ended by itself
   session.dispatch(killed, ended);
   await Promise.all([session.started(killed.ref), session.started(ended.ref)]);
   await processesAppear(markOf(killed.ref), 3);
+  // An answer that waited for it to go on would renew its lease, and it would stay with its session.
+  session.answers = 'silent';
+  await session.heard('heartbeat', 1 + countOf(session, 'heartbeat'));
   worker.signal('SIGSTOP');
   gate.pass();
   await processesGone(markOf(ended.ref));
