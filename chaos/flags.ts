@@ -97,6 +97,7 @@ export function readFlags(args: readonly string[]): ChaosFlags {
       'Runs a cluster of real processes, submits tasks, brings about faults, and counts what must not have happened. ' +
         'Exit status: 0 when nothing of it has, 1 when something has, 2 on wrong flags.',
     )
+    .showHelpAfterError('See npm run chaos -- --help.')
     .addHelpText('after', describeFaults)
     .allowExcessArguments(false)
     .exitOverride();

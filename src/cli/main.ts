@@ -10,6 +10,7 @@ import { commandVariables, describeVariables, unknownVariables, type ConfiguredC
 const program = new Command('hydra')
   .description('Runs commands at a given time, on one of many workers, and says what became of them.')
   .version(VERSION)
+  .showHelpAfterError('See hydra --help.')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.ok : EXIT.misconfigured));
 
 /** A command that is configured by environment variables; its help lists them. */
@@ -17,6 +18,7 @@ function configured(name: ConfiguredCommand, description: string, flags: Flags =
   const command = program
     .command(name)
     .description(description)
+    .showHelpAfterError(`See hydra ${name} --help.`)
     .addHelpText('after', () => describeVariables(name, process.stdout.columns || 100))
     .hook('preAction', () => {
       // A parent that is `hydra` itself has said so already.
@@ -62,6 +64,7 @@ configured('migrate', 'Bring the database up to date, and end.', migrateFlags).a
 program
   .command('check')
   .description('Ask a process whether it is healthy: exit status 0 when it is, 1 with a sentence when not.')
+  .showHelpAfterError('See hydra check --help.')
   .argument('<url>', 'http://host:port/path or grpc://host:port')
   .action(async (url: string) => {
     const { checkHealth } = await import('./check.ts');

@@ -87,6 +87,12 @@ test('every wrong flag is named at once', async () => {
   expect(stderr).toContain('--seed and --seeds exclude each other');
 });
 
+test('a flag that there is not is refused, and says where help is', async () => {
+  const { status, stderr } = await chaos('--sead', '1');
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/^error: unknown option '--sead'\n.*--seed.*\n+See npm run chaos -- --help\.\n$/);
+});
+
 test('the help names every fault', async () => {
   const { status, stdout } = await chaos('--help');
   expect(status).toBe(0);

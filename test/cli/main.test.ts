@@ -45,10 +45,15 @@ test.each([
   for (const text of expected) expect(output).toContain(text);
 });
 
-test.each([['nonsense'], ['up', '--nonsense'], ['check']])('hydra %s %s is refused with status 2', async (...args) => {
+test.each([
+  { args: ['nonsense'], help: 'hydra --help' },
+  { args: ['up', '--nonsense'], help: 'hydra up --help' },
+  { args: ['check'], help: 'hydra check --help' },
+])('hydra $args is refused with status 2, and says where help is', async ({ args, help }) => {
   const { code, output } = await hydra(args);
   expect(code).toBe(2);
   expect(output).toMatch(/^error: /);
+  expect(output).toContain(`See ${help}.`);
 });
 
 test('a variable that looks like one of ours is warned about, and does not stop anything', async () => {
